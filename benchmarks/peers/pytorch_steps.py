@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""PyTorch's time per optimizer step, one JSON line per workload, as minitrain_steps prints them.
+
+usage: pytorch_steps.py NAME THREADS SECONDS WORKLOAD...      pytorch_steps.py pytorch 1 2 S1:10000:32 S4:128
+
+The loop a user would write, eager: a permutation each epoch, rows picked by index, zero_grad, forward, loss, backward,
+step. Workloads as in workloads.hpp; blocks and clean blocks as in step_timer.hpp.
+"""
+import json
+import resource
+import sys
+import time
+
+import torch
+
+WARM_UP, BLOCK, FEWEST_BLOCKS = 0.4, 0.002, 5
+
+
+def workload(text):
+    """(name, samples, batch, widths, classes, optimizer)"""
+    name, *numbers = text.split(":")
+    numbers = [int(number) for number in numbers]
+    samples, widths, classes, adam = {
+        "S1": (numbers[0], [10, 64, 1], False, True),
+        "S3": (100_000, [10, 1], False, False),
+        "S4": (10_000, [784, 128, 10], True, True),
+        "S5": (100_000, [100, 16, 2], True, True),
+        "S6": (2_048, [1024, 4096, 4096, 1024], False, False),
+    }[name]
+    return name, samples, numbers[-1], widths, classes, adam
+
+
+def training(samples, batch, widths, classes, adam):
+    """Trains for ever, one optimizer step per next()."""
+    torch.manual_seed(0)
+    layers = []
+    for inputs, outputs in zip(widths, widths[1:]):
+        layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers[:-1])
+    features = torch.rand(samples, widths[0])
+    answers = torch.randint(0, widths[-1], (samples,)) if classes else torch.rand(samples, widths[-1])
+    loss_of = torch.nn.CrossEntropyLoss() if classes else torch.nn.MSELoss()
+    parameters = model.parameters()
+    optimizer = torch.optim.Adam(parameters, lr=1e-3) if adam else torch.optim.SGD(parameters, lr=0.01)
+    while True:
+        order = torch.randperm(samples)
+        for begin in range(0, samples - batch + 1, batch):
+            rows = order[begin : begin + batch]
+            optimizer.zero_grad()
+            loss = loss_of(model(features[rows]), answers[rows])
+            loss.backward()
+            optimizer.step()
+            yield
+
+
+def switches():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+def quantile(values, q):
+    values = sorted(values)
+    position = q * (len(values) - 1)
+    below = int(position)
+    above = min(below + 1, len(values) - 1)
+    return values[below] + (position - below) * (values[above] - values[below])
+
+
+def measure(steps, seconds):
+    """Wall and processor seconds per step of every block, whether it was clean, steps per block."""
+    quickest, begin = BLOCK, time.perf_counter()
+    while time.perf_counter() - begin < WARM_UP:
+        start = time.perf_counter()
+        next(steps)
+        quickest = min(quickest, time.perf_counter() - start)
+    per_block = int(BLOCK / quickest)
+    wall, processor, clean = [], [], []
+    begin = time.perf_counter()
+    while len(wall) < FEWEST_BLOCKS or time.perf_counter() - begin < seconds:
+        before, cpu, start = switches(), time.process_time(), time.perf_counter()
+        for _ in range(per_block):
+            next(steps)
+        wall.append((time.perf_counter() - start) / per_block)
+        processor.append((time.process_time() - cpu) / per_block)
+        clean.append(switches() == before)
+    return wall, processor, clean, per_block
+
+
+def main(arguments):
+    if len(arguments) < 4:
+        print(__doc__, file=sys.stderr)
+        return 2
+    peer, threads, seconds = arguments[0], int(arguments[1]), float(arguments[2])
+    torch.set_num_threads(threads)
+    for text in arguments[3:]:
+        name, samples, batch, *rest = workload(text)
+        wall, processor, clean, per_block = measure(training(samples, batch, *rest), seconds)
+        undisturbed = [w for w, ok in zip(wall, clean) if ok]
+        if len(undisturbed) >= FEWEST_BLOCKS:
+            step = quantile(undisturbed, 0.5)
+        else:
+            step = quantile(processor, 0.5) if threads == 1 else quantile(wall, 0.1)
+        times = {"us": step, "p10": quantile(wall, 0.1), "med_all": quantile(wall, 0.5),
+                 "cpu": quantile(processor, 0.5), "best": min(wall)}
+        result = {"peer": peer, "wl": name, "N": samples, "B": batch, "th": threads}
+        result |= {key: round(1e6 * value, 4) for key, value in times.items()}
+        result |= {"nclean": len(undisturbed), "nall": len(wall), "spb": per_block, "version": torch.__version__}
+        print(json.dumps(result), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

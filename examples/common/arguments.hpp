@@ -1,0 +1,111 @@
+#pragma once
+// Arguments: options of a program as it asks for them. What it asked for is what --help shows.
+
+#include "exit_code.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace examples {
+
+/// Ask for every option, then for help_shown():
+///
+///   examples::Arguments arguments(argc, argv, "Trains a network.");
+///   const std::size_t epochs = arguments.number("--epochs", 5, "passes over the training data");
+///   if (arguments.help_shown()) return examples::ok;
+///
+/// "--name value" and "--name=value" mean the same. Throws UsageError.
+class Arguments {
+ public:
+  Arguments(int argc, char** argv, const char* about)
+      : words_(argv + 1, argv + argc), help_("usage: " + program_name(argv[0]) + " [options]\n\n" + about + "\n\n") {}
+
+  /// Whether the option without a value is there.
+  bool flag(const std::string& name, const std::string& help) {
+    describe(name, help);
+    const auto word = std::find(words_.begin(), words_.end(), name);
+    if (word == words_.end()) return false;
+    words_.erase(word);
+    return true;
+  }
+  std::string text(const std::string& name, const std::string& value_name, const std::string& help) {
+    describe(name + " " + value_name, help);
+    return take(name).value_or("");
+  }
+  /// A whole number, not below `least`.
+  std::uint64_t number(const std::string& name, std::uint64_t otherwise, const std::string& help,
+                       std::uint64_t least = 1) {
+    describe(name + " N", help + " (" + std::to_string(otherwise) + ")");
+    const auto value = take(name);
+    return value ? parse(name, *value, least) : otherwise;
+  }
+  /// Whole numbers from 1 on, separated by commas.
+  std::vector<std::size_t> numbers(const std::string& name, const std::string& otherwise, const std::string& help) {
+    describe(name + " N,N,...", help + " (" + otherwise + ")");
+    const std::string list = take(name).value_or(otherwise);
+    std::vector<std::size_t> values;
+    for (std::size_t begin = 0, end = 0; end < list.size(); begin = end + 1) {
+      end = std::min(list.find(',', begin), list.size());
+      values.push_back(parse(name, list.substr(begin, end - begin), 1));
+    }
+    if (values.empty()) throw UsageError(name + ": wanted numbers separated by commas, found nothing");
+    return values;
+  }
+
+  /// Prints the help when asked to; then there is nothing else to do. Throws UsageError for what nobody asked for.
+  bool help_shown() {
+    describe("--help", "this text");
+    for (const std::string& word : words_) {
+      if (word == "--help" || word == "-h") {
+        std::fputs(help_.c_str(), stdout);
+        return true;
+      }
+    }
+    if (!words_.empty()) throw UsageError("there is no option '" + words_.front() + "'; --help lists those there are");
+    return false;
+  }
+
+ private:
+  static std::string program_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
+  static std::uint64_t parse(const std::string& name, const std::string& text, std::uint64_t least) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < least) {
+      throw UsageError(name + ": wanted a whole number from " + std::to_string(least) + " on, found '" + text + "'");
+    }
+    return value;
+  }
+
+  void describe(const std::string& usage, const std::string& help) {
+    help_ += "  " + usage + std::string(usage.size() < 20 ? 20 - usage.size() : 1, ' ') + help + "\n";
+  }
+
+  /// The value of the option, which is then no longer there; nothing when the option is not given.
+  std::optional<std::string> take(const std::string& name) {
+    for (auto word = words_.begin(); word != words_.end(); ++word) {
+      if (word->starts_with(name + "=")) {
+        std::string value = word->substr(name.size() + 1);
+        words_.erase(word);
+        return value;
+      }
+      if (*word == name) {
+        if (word + 1 == words_.end()) throw UsageError(name + ": wanted a value after it, found nothing");
+        std::string value = *(word + 1);
+        words_.erase(word, word + 2);
+        return value;
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::vector<std::string> words_;
+  std::string help_;
+};
+
+}  // namespace examples

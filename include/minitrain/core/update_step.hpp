@@ -1,0 +1,43 @@
+#pragma once
+// What an optimizer step works on, and the rules of the device operations that run one.
+
+#include <minitrain/core/view.hpp>
+
+#include <span>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// One optimizer step over the slabs of a model. All views have the same number of elements. The mean gradient is
+/// g = gradient_sums·gradient_scale; `moments` has as many slabs as the optimizer asked for, all zero before step 1.
+template <class T, class Device = Cpu>
+struct UpdateStep {
+  View<T, Device> parameters;
+  View<const T, Device> gradient_sums;
+  std::span<const View<T, Device>> moments;
+  double gradient_scale = 1;  // 1 / samples, times the clipping factor if there is one
+  double learning_rate = 0;   // of this step, as the schedule says
+  std::size_t step = 1;       // 1 at the first step
+};
+
+/// g += weight_decay·p, then b = momentum·b + g and p -= learning_rate·d, where d is g without momentum, b with it, and
+/// g + momentum·b with Nesterov's.
+///   sgd_update(device, SgdRule, UpdateStep)      moments: b if momentum > 0
+struct SgdRule {
+  double momentum = 0;
+  bool nesterov = false;
+  double weight_decay = 0;
+};
+
+/// m += (1 - beta1)·(g - m),  v = beta2·v + (1 - beta2)·g²,
+/// p -= learning_rate / (1 - beta1^step) · m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)
+/// after g += weight_decay·p or, decoupled, p *= 1 - learning_rate·weight_decay.
+///   adam_update(device, AdamRule, UpdateStep)    moments: m, v
+struct AdamRule {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  bool decoupled = false;
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI

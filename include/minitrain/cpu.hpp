@@ -1,0 +1,14 @@
+#pragma once
+// The CPU device and all its operations.
+
+#include <minitrain/cpu/dense.hpp>
+#include <minitrain/cpu/device.hpp>
+#include <minitrain/cpu/dropout.hpp>
+#include <minitrain/cpu/elementwise.hpp>
+#include <minitrain/cpu/gather.hpp>
+#include <minitrain/cpu/layer_norm.hpp>
+#include <minitrain/cpu/loss.hpp>
+#include <minitrain/cpu/memory.hpp>
+#include <minitrain/cpu/optimizer.hpp>
+#include <minitrain/cpu/permute.hpp>
+#include <minitrain/cpu/softmax.hpp>

@@ -1,0 +1,43 @@
+#pragma once
+// OptimizerSpec: what a type has to offer to be an optimizer.
+
+#include <minitrain/core/update_step.hpp>
+
+#include <concepts>
+#include <string_view>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// An optimizer is a small value that says how one step changes the parameters; the trainer keeps all state in slabs.
+/// SGD, Adam and AdamW are such types, and a type of your own needs no registration and no base class:
+///
+///   struct SignDescent {
+///     double learning_rate = 1e-4;                                          // schedules start from it
+///     void check() const {}                                                 // throws OptionError
+///     static const char* name() { return "SignDescent"; }
+///     static std::size_t moments() { return 0; }                            // slabs of state, as large as the model
+///     static const char* moment_name(std::size_t) { return ""; }            // their names in checkpoints
+///     template <class T, class Device>
+///     void update(const Device&, const UpdateStep<T, Device>& step) const { // one pass over the slabs, on the CPU
+///       for (std::size_t i = 0; i < step.parameters.size(); ++i) {
+///         const T g = step.gradient_sums[i];                                // a sum: times gradient_scale is the mean
+///         step.parameters[i] -= T(step.learning_rate) * T((g > 0) - (g < 0));
+///       }
+///     }
+///   };
+///
+/// update() is called once per optimizer step, with views that all have the same number of elements. An optimizer whose
+/// update of an element depends on that element only keeps every promise of the trainer about micro-batches and
+/// threads.
+template <class O>
+concept OptimizerSpec = std::copyable<O> &&
+    requires(const O& optimizer, const Cpu& device, const UpdateStep<float, Cpu>& step) {
+  optimizer.check();
+  { optimizer.name() } -> std::convertible_to<std::string_view>;
+  { optimizer.moments() } -> std::convertible_to<std::size_t>;
+  { optimizer.moment_name(std::size_t{}) } -> std::convertible_to<std::string_view>;
+  { optimizer.learning_rate } -> std::convertible_to<double>;
+  optimizer.template update<float, Cpu>(device, step);
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,0 +1,180 @@
+#pragma once
+// Accumulator: the step of training. Micro-batches go in, gradient sums grow, one update comes out.
+
+#include <minitrain/data/batch.hpp>
+#include <minitrain/nn/network.hpp>
+#include <minitrain/train/objective.hpp>
+
+#include <array>
+#include <cmath>
+#include <span>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// Sums over samples: of losses, of weights, of right answers; and how many samples.
+struct Totals {
+  double loss = 0, weight = 0, right = 0;
+  std::size_t samples = 0;
+
+  void add(const Totals& other) noexcept {
+    loss += other.loss;
+    weight += other.weight;
+    right += other.right;
+    samples += other.samples;
+  }
+};
+
+/// Stages that run in training: all, but for a last softmax that the loss takes over.
+template <class T, class Device>
+std::size_t training_stages(const Network<T, Device>& network, const Objective<T, Device>& objective) {
+  return network.stages() - (network.ends_in_softmax() && objective.is_softmax_cross_entropy() ? 1 : 0);
+}
+
+/// A network, a loss, an optimizer and what has accumulated. Sums and counts: gradients are added as sums over samples
+/// in sample order, and update() divides once, by the samples (or their weights) actually seen; so short batches, short
+/// micro-batches and manual loops are exact with no special case, and the split never shows.
+template <class T, class Device>
+class Accumulator {
+ public:
+  Accumulator(const Device& device, Network<T, Device> network, std::unique_ptr<Objective<T, Device>> objective,
+              std::unique_ptr<UpdateRule<T, Device>> rule, std::uint64_t seed, std::size_t rows)
+      : network_(std::move(network)),
+        objective_(std::move(objective)),
+        rule_(std::move(rule)),
+        totals_(device, Shape{3}),
+        evaluation_totals_(device, Shape{3}),
+        training_stages_(training_stages<T, Device>(network_, *objective_)),
+        seed_(seed) {
+    network_.reserve(device, rows);
+    for (std::size_t i = 0; i < rule_->moments(); ++i) {
+      moments_.emplace_back(device, network_.parameters().shape());
+      moment_views_.push_back(moments_.back().view());
+    }
+    update_.parameters = network_.parameters().view();
+    update_.gradient_sums = network_.gradients().view();
+    update_.moments = moment_views_;
+    training_arguments_.class_weights = evaluation_arguments_.class_weights = objective_->class_weights();
+    training_arguments_.totals = totals_.view();
+    evaluation_arguments_.totals = evaluation_totals_.view();
+  }
+
+  Network<T, Device>& network() noexcept { return network_; }
+  const Network<T, Device>& network() const noexcept { return network_; }
+  const Objective<T, Device>& objective() const noexcept { return *objective_; }
+  const UpdateRule<T, Device>& rule() const noexcept { return *rule_; }
+  std::span<Tensor<T, Device>> moments() noexcept { return moments_; }
+  std::span<const Tensor<T, Device>> moments() const noexcept { return moments_; }
+
+  /// Samples added since the last update.
+  std::size_t accumulated() const noexcept { return accumulated_; }
+  /// Optimizer steps done.
+  std::size_t steps() const noexcept { return steps_; }
+  void set_steps(std::size_t steps) noexcept { steps_ = steps; }
+
+  /// Adds the gradient sum of the samples, at most network().capacity() rows at a time.
+  void accumulate(const Device& device, const Batch<T, Device>& batch) {
+    for_each_part(batch, [&](const Batch<T, Device>& part) {
+      const Pass pass{seed_, steps_, accumulated_, true};
+      forward_and_loss(device, part, pass, training_arguments_);
+      network_.backward(device, pass, training_stages_, accumulated_ == 0);
+      accumulated_ += part.size();
+    });
+  }
+
+  /// One optimizer step on the mean over all accumulated samples; nothing when there are none. Throws NumericError,
+  /// with the parameters unchanged and what had accumulated dropped, when the loss is not finite.
+  Totals update(const Device& device) {
+    if (accumulated_ == 0) return {};
+    const Totals totals = take(device, totals_, std::exchange(accumulated_, 0));
+    if (!std::isfinite(totals.loss)) fail_non_finite_loss(device, totals);
+    if (!(totals.weight > 0)) return totals;  // samples that count for nothing: there is no mean to step on
+    update_.gradient_scale = 1 / totals.weight;
+    update_.learning_rate = rule_->learning_rate();
+    update_.step = ++steps_;
+    rule_->run(device, update_);
+    return totals;
+  }
+
+  /// Forgets what has accumulated.
+  void drop(const Device& device) {
+    accumulated_ = 0;
+    fill_zero(device, totals_.view());
+  }
+
+  /// Loss and right answers on the samples; the parameters and what has accumulated stay as they are.
+  Totals evaluate(const Device& device, const Batch<T, Device>& batch) {
+    fill_zero(device, evaluation_totals_.view());  // an evaluation that threw may have left something
+    for_each_part(batch,
+                  [&](const Batch<T, Device>& part) { forward_and_loss(device, part, Pass{}, evaluation_arguments_); });
+    return take(device, evaluation_totals_, batch.size());
+  }
+
+  /// y = model(x), to host memory [B, outputs].
+  void predict(const Device& device, const View<const T, Device>& x, T* host) {
+    Batch<T, Device> batch;
+    batch.features = x;
+    for_each_part(batch, [&](const Batch<T, Device>& part) {
+      const View<const T, Device> y = network_.forward(device, part.features, Pass{}, network_.stages());
+      copy_to_host(device, y, host);
+      host += y.size();
+    });
+  }
+
+ private:
+  void forward_and_loss(const Device& device, const Batch<T, Device>& batch, const Pass& pass,
+                        LossArguments<T, Device>& arguments) {
+    assign(arguments.y, network_.forward(device, batch.features, pass, training_stages_));
+    assign(arguments.targets, batch.targets);
+    assign(arguments.labels, batch.labels);
+    if (pass.training) assign(arguments.dy, network_.output_gradient(training_stages_));
+    objective_->run(device, arguments);
+  }
+
+  /// Calls f with the batch, or with parts of it that fit the buffers.
+  template <class F>
+  void for_each_part(const Batch<T, Device>& batch, F&& f) {
+    const std::size_t rows = batch.size(), capacity = network_.capacity();
+    if (rows <= capacity) {
+      if (rows > 0) f(batch);
+      return;
+    }
+    for (std::size_t first = 0; first < rows; first += capacity) {
+      const std::size_t count = std::min(capacity, rows - first);
+      Batch<T, Device> part;
+      part.features = batch.features.rows(first, count);
+      if (!batch.targets.empty()) part.targets = batch.targets.rows(first, count);
+      if (!batch.labels.empty()) part.labels = {batch.labels.data() + first, Shape{count}};
+      f(part);
+    }
+  }
+
+  [[noreturn]] void fail_non_finite_loss(const Device& device, const Totals& totals) const {
+    const bool finite = all_finite(device, network_.parameters().view());
+    throw NumericError({"update: the loss is ", totals.loss, " at step ", steps_ + 1, ", over ", totals.samples,
+                        " samples; the parameters are those before this step",
+                        (finite ? ": lower the learning rate, or look for values that are not finite in the data"
+                                : ", and not all of them are finite: begin again with a lower learning rate")});
+  }
+
+  static Totals take(const Device& device, Tensor<double, Device>& totals, std::size_t samples) {
+    std::array<double, 3> sums;
+    copy_to_host(device, View<const double, Device>(totals.view()), sums.data());
+    fill_zero(device, totals.view());
+    return {.loss = sums[0], .weight = sums[1], .right = sums[2], .samples = samples};
+  }
+
+  Network<T, Device> network_;
+  std::unique_ptr<Objective<T, Device>> objective_;
+  std::unique_ptr<UpdateRule<T, Device>> rule_;
+  std::vector<Tensor<T, Device>> moments_;
+  std::vector<View<T, Device>> moment_views_;
+  Tensor<double, Device> totals_, evaluation_totals_;
+  LossArguments<T, Device> training_arguments_, evaluation_arguments_;
+  UpdateStep<T, Device> update_;
+  std::size_t training_stages_;
+  std::uint64_t seed_;
+  std::size_t accumulated_ = 0;
+  std::size_t steps_ = 0;
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,0 +1,27 @@
+#pragma once
+// Callbacks: what a user hears while fit() runs.
+
+#include <minitrain/train/history.hpp>
+
+#include <functional>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// After an optimizer step.
+struct StepEvent {
+  std::size_t step = 0;  // optimizer steps done so far, over the trainer's life
+  std::size_t epoch = 0;
+  std::size_t samples = 0;  // of this epoch, done so far
+  std::size_t of_samples = 0;
+  double loss = 0;  // mean over the batch, before the step
+};
+
+/// Called on the thread that called fit(); they may evaluate, predict, save_weights(), call request_stop() of the
+/// trainer and, in on_epoch, save(). What would train or load throws OptionError. An exception leaves fit() with the
+/// trainer as it is after the last whole step. Denormal numbers are flushed while they run.
+struct Callbacks {
+  std::function<void(const StepEvent&)> on_step{};
+  std::function<void(const EpochRecord&)> on_epoch{};
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI

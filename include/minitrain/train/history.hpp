@@ -1,0 +1,47 @@
+#pragma once
+// History: what a training run was, epoch by epoch.
+
+#include <minitrain/config.hpp>
+
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// Mean loss over samples (over their weights, where samples have weights) and the share of right answers.
+struct Evaluation {
+  double loss = std::numeric_limits<double>::quiet_NaN();
+  double accuracy = std::numeric_limits<double>::quiet_NaN();  // NaN where there are no classes
+  std::size_t samples = 0;
+};
+
+/// One pass over the training data.
+struct EpochRecord {
+  std::size_t epoch = 0;    // counted from 0 over the trainer's life
+  std::size_t steps = 0;    // optimizer steps in this epoch
+  Evaluation training{};    // accumulated while training: each batch by the parameters before its step
+  Evaluation validation{};  // after the epoch; NaN without validation data
+  double seconds = 0;       // of training and on_step, without validation
+  double samples_per_second = 0;
+};
+
+/// What fit() gives back.
+struct History {
+  std::vector<EpochRecord> epochs{};
+
+  /// Optimizer steps of all epochs.
+  std::size_t steps() const noexcept {
+    std::size_t count = 0;
+    for (const EpochRecord& epoch : epochs) count += epoch.steps;
+    return count;
+  }
+  /// Seconds spent training.
+  double seconds() const noexcept {
+    double sum = 0;
+    for (const EpochRecord& epoch : epochs) sum += epoch.seconds;
+    return sum;
+  }
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,0 +1,36 @@
+#pragma once
+// TrainerOptions: how a run goes.
+
+#include <minitrain/core/error.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+struct TrainerOptions {
+  std::size_t epochs = 1;            // of one fit()
+  std::size_t batch_size = 32;       // samples of one optimizer step: the effective batch size
+  std::size_t micro_batch_size = 0;  // samples in flight at a time, memory in short; 0: the library chooses. Never
+                                     // changes a bit of the result
+  bool shuffle = true;               // a new permutation every epoch, by (seed, epoch)
+  std::uint64_t seed = 0;            // of initial parameters, shuffling and dropout
+
+  /// Throws OptionError for an option outside its range.
+  void check() const {
+    const auto positive = [](std::size_t value, const char* name) {
+      if (value == 0) {
+        throw OptionError({"Trainer: ", name, " is 0, but it must be at least 1"});
+      }
+      if (value > (std::size_t{1} << 31)) {
+        throw OptionError(
+            {"Trainer: ", name, " is ", value, ", but it must be at most 2^31: a negative number, perhaps?"});
+      }
+    };
+    positive(epochs, "epochs");
+    positive(batch_size, "batch_size");
+    if (micro_batch_size != 0) positive(micro_batch_size, "micro_batch_size");
+  }
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,0 +1,283 @@
+#pragma once
+// Trainer: trains a model on a device. Include <minitrain/trainer.hpp>.
+
+#include <minitrain/data/loader.hpp>
+#include <minitrain/nn/loss.hpp>
+#include <minitrain/train/accumulator.hpp>
+#include <minitrain/train/callbacks.hpp>
+#include <minitrain/train/checks.hpp>
+#include <minitrain/train/explain.hpp>
+#include <minitrain/train/micro_batch.hpp>
+#include <minitrain/train/options.hpp>
+#include <minitrain/train/state_file.hpp>
+
+#include <chrono>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// Trainer trainer{Cpu{}, model, loss, optimizer, {.epochs = 5, .batch_size = 32}};
+///
+/// A run is a function of (data, model, seed, batch_size): how a batch is cut into micro-batches and on how many
+/// threads never changes one bit of the parameters. T is the scalar: float unless asked otherwise, Trainer<double,
+/// Cpu>{...}.
+template <class T = float, class Device = Cpu>
+class Trainer {
+ public:
+  /// Throws ShapeError when layers, or model and loss, do not fit; OptionError for an option outside its range.
+  template <Model M, LossSpec Loss, OptimizerSpec Optimizer>
+  Trainer(const Device& device, const M& model, const Loss& loss, const Optimizer& optimizer,
+          const TrainerOptions& options = {})
+      : device_(device),
+        options_((options.check(), options)),
+        core_(make_core(device_, model, loss, optimizer, options)) {}
+
+  /// Trains for options().epochs epochs. Throws DataError or ShapeError, before anything has changed, when the data
+  /// does not fit the model; NumericError when the loss stops being finite, with the parameters as before that step.
+  History fit(const Dataset& training, const Callbacks& callbacks = {}) { return run(training, nullptr, callbacks); }
+  /// The same, and evaluates on `validation` after every epoch.
+  History fit(const Dataset& training, const Dataset& validation, const Callbacks& callbacks = {}) {
+    return run(training, &validation, callbacks);
+  }
+  /// From a callback: makes the running fit() return after this step or epoch. An epoch that ends so counts as one; the
+  /// rest of its samples is not seen.
+  void request_stop() noexcept { stop_requested_ = true; }
+
+  /// Mean loss and accuracy over the data set.
+  Evaluation evaluate(const Dataset& data) {
+    check_data_set(data);
+    DataLoader<T, Device> loader(data, {.batch_size = core_.network().capacity(), .shuffle = false}, device_);
+    return evaluate(loader);
+  }
+
+  /// The model's output for every sample: [samples, outputs].
+  Tensor<T> predict(const Dataset& data) {
+    check_columns(data.feature_columns(), core_.network().input_columns());
+    const auto scope = device_.arithmetic_scope();
+    DataLoader<T, Device> loader(data, {.batch_size = core_.network().capacity(), .shuffle = false}, device_);
+    Tensor<T> outputs(Shape{data.size(), core_.network().output_columns()});
+    for (std::size_t at = 0; at < data.size(); at += core_.network().capacity()) {
+      const Batch<T, Device>& batch =
+          loader.next(device_, 0, at, std::min(core_.network().capacity(), data.size() - at));
+      core_.predict(device_, batch.features, outputs.data() + at * outputs.columns());
+    }
+    return outputs;
+  }
+  /// The same for rows of features [n, columns] in the device's memory, or [columns] for one row:
+  ///   trainer.predict(View<const float>(values.data(), Shape{rows, columns}))
+  Tensor<T> predict(View<const T, Device> features) {
+    if (features.shape() == Shape{core_.network().input_columns()}) {
+      features = {features.data(), Shape{1, core_.network().input_columns()}};
+    }
+    check_columns(features.columns(), core_.network().input_columns());
+    const auto scope = device_.arithmetic_scope();
+    Tensor<T> outputs(Shape{features.rows(), core_.network().output_columns()});
+    core_.predict(device_, features, outputs.data());
+    return outputs;
+  }
+
+  /// Adds the gradient sum of these samples; any number of them, in as many calls as you like.
+  void accumulate(const Batch<T, Device>& batch) {
+    refuse_in_callback("accumulate");
+    check_batch(batch, core_.network().description(), core_.objective().uses_labels(),
+                core_.objective().target_range());
+    const auto scope = device_.arithmetic_scope();
+    all_or_nothing([&] { core_.accumulate(device_, batch); });
+  }
+  /// Samples accumulated since the last update.
+  std::size_t accumulated() const noexcept { return core_.accumulated(); }
+  /// One optimizer step on the mean over all accumulated samples; does nothing when there are none. Returns the mean
+  /// loss. Throws NumericError when the loss is not finite, with the parameters unchanged and what had accumulated
+  /// dropped.
+  Evaluation update() {
+    refuse_in_callback("update");
+    const auto scope = device_.arithmetic_scope();
+    return mean(core_.update(device_));
+  }
+  /// Optimizer steps done over the trainer's life.
+  std::size_t steps() const noexcept { return core_.steps(); }
+  /// Epochs done over the trainer's life.
+  std::size_t epochs() const noexcept { return epochs_; }
+  const TrainerOptions& options() const noexcept { return options_; }
+
+  /// A copy of all parameters in the order of the layers, [parameter count]; Dense weights as [in, out].
+  Tensor<T> parameters() const { return flat_parameters(device_, core_.network()); }
+
+  /// Parameters in a safetensors file, named and shaped as PyTorch's nn.Sequential state dict has them. The file
+  /// appears whole or not at all. Throws DataError.
+  void save_weights(const std::string& path) const { write_weights(device_, core_, path); }
+  /// Throws DataError when the file is not what it should be or does not fit the model; the trainer is unchanged then.
+  void load_weights(const std::string& path) {
+    refuse_in_callback("load_weights");
+    read_weights(device_, core_, path);
+  }
+  /// save_weights() and what a trainer of the same model, optimizer and options needs to go on as if it had never
+  /// stopped: the optimizer's moments, steps and epochs done. At the end of an epoch: throws OptionError in the middle
+  /// of one (from on_step), and while samples are accumulated.
+  void save(const std::string& path) const {
+    if (in_epoch_) {
+      throw OptionError(
+          "save: an epoch is not finished, and a state holds whole epochs: save in on_epoch or after fit()");
+    }
+    write_state(device_, core_, epochs_, options_.seed, path);
+  }
+  /// Throws DataError when the file is not a state of this model, optimizer and seed; the trainer is unchanged then.
+  void load(const std::string& path) {
+    refuse_in_callback("load");
+    epochs_ = read_state(device_, core_, options_.seed, path);
+  }
+
+  /// What runs, in words: model, loss, optimizer, device, memory, the micro-batch and why.
+  std::string explain() const { return explain_run(device_, core_, options_); }
+
+ private:
+  using Core = Accumulator<T, Device>;
+  using Clock = std::chrono::steady_clock;
+
+  template <Model M, class Loss, class Optimizer>
+  static Core make_core(const Device& device, const M& model, const Loss& loss, const Optimizer& optimizer,
+                        const TrainerOptions& options) {
+    Network<T, Device> network(device, model, options.seed);
+    auto objective = std::make_unique<ObjectiveOf<Loss, T, Device>>(device, loss, network.output_columns());
+    auto rule = std::make_unique<UpdateRuleOf<Optimizer, T, Device>>(optimizer);
+    const std::size_t rows = options.micro_batch_size != 0
+                                 ? std::min(options.micro_batch_size, options.batch_size)
+                                 : choose_micro_batch(options.batch_size, network.scalars_per_sample() * sizeof(T),
+                                                      network.parameters().size() * sizeof(T), device.threads());
+    return Core(device, std::move(network), std::move(objective), std::move(rule), options.seed, rows);
+  }
+
+  Evaluation mean(const Totals& totals) const {
+    Evaluation result{.samples = totals.samples};
+    if (totals.samples == 0) return result;
+    result.loss = totals.loss / totals.weight;
+    if (core_.objective().counts_right_answers()) result.accuracy = totals.right / static_cast<double>(totals.samples);
+    return result;
+  }
+
+  /// Drops what has accumulated when something throws, so that no half of a sum stays behind.
+  template <class F>
+  void all_or_nothing(F&& f) {
+    try {
+      f();
+    } catch (...) {
+      core_.drop(device_);
+      throw;
+    }
+  }
+
+  /// Samples at positions [at, end) of the current epoch, in micro-batches.
+  void accumulate_checked(DataLoader<T, Device>& loader, std::size_t at, std::size_t end) {
+    all_or_nothing([&] {
+      for (std::size_t count; at < end; at += count) {
+        count = std::min(core_.network().capacity(), end - at);
+        core_.accumulate(device_, loader.next(device_, epochs_, at, count));
+      }
+    });
+  }
+
+  void check_data_set(const Dataset& data) const {
+    check_data(data, core_.network().description(), core_.objective().uses_labels(), core_.objective().target_range());
+  }
+
+  void refuse_in_callback(const char* what) const {
+    if (running_) {
+      throw OptionError({what, ": called from a callback of fit(), which is training this model: call it after"});
+    }
+  }
+
+  /// True while it lives.
+  class Running {
+   public:
+    explicit Running(bool& flag) noexcept : flag_(flag) { flag_ = true; }
+    ~Running() { flag_ = false; }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+   private:
+    bool& flag_;
+  };
+
+  Evaluation evaluate(DataLoader<T, Device>& loader) {
+    const auto scope = device_.arithmetic_scope();
+    const std::size_t rows = core_.network().capacity(), samples = loader.samples_per_epoch();
+    Totals totals;
+    for (std::size_t at = 0; at < samples; at += rows) {
+      const Batch<T, Device>& batch = loader.next(device_, 0, at, std::min(rows, samples - at));
+      totals.add(core_.evaluate(device_, batch));
+    }
+    return mean(totals);
+  }
+
+  History run(const Dataset& training, const Dataset* validation, const Callbacks& callbacks) {
+    refuse_in_callback("fit");
+    check_data_set(training);
+    if (validation != nullptr) check_data_set(*validation);
+    if (core_.accumulated() > 0) {
+      throw OptionError(
+          {"fit: ", core_.accumulated(), " samples are accumulated and not yet used: call update() first"});
+    }
+    const std::size_t rows = core_.network().capacity();
+    DataLoader<T, Device> loader(training, {.batch_size = rows, .shuffle = options_.shuffle, .seed = options_.seed},
+                                 device_);
+    std::unique_ptr<DataLoader<T, Device>> validation_loader;
+    if (validation != nullptr) {
+      validation_loader = std::make_unique<DataLoader<T, Device>>(
+          *validation, DataLoaderOptions{.batch_size = rows, .shuffle = false}, device_);
+    }
+    History history;
+    history.epochs.reserve(std::min<std::size_t>(options_.epochs, 1024));
+    stop_requested_ = false;
+    const Running running(running_);
+    for (std::size_t e = 0; e < options_.epochs && !stop_requested_; ++e) {
+      EpochRecord record = train_epoch(loader, callbacks);
+      if (validation_loader != nullptr) record.validation = evaluate(*validation_loader);
+      history.epochs.push_back(record);
+      if (callbacks.on_epoch) callbacks.on_epoch(record);
+    }
+    return history;
+  }
+
+  EpochRecord train_epoch(DataLoader<T, Device>& loader, const Callbacks& callbacks) {
+    const auto scope = device_.arithmetic_scope();
+    const Running in_epoch(in_epoch_);
+    const Clock::time_point start = Clock::now();
+    const std::size_t samples = loader.samples_per_epoch();
+    EpochRecord record{.epoch = epochs_};
+    Totals totals;
+    std::size_t at = 0;
+    while (at < samples && !stop_requested_) {
+      const std::size_t end = std::min(samples, at + options_.batch_size);
+      accumulate_checked(loader, at, end);
+      at = end;
+      const Totals step = core_.update(device_);
+      totals.add(step);
+      ++record.steps;
+      if (callbacks.on_step) {
+        callbacks.on_step({.step = core_.steps(),
+                           .epoch = epochs_,
+                           .samples = at,
+                           .of_samples = samples,
+                           .loss = step.loss / step.weight});
+      }
+    }
+    if (!all_finite(device_, View<const T, Device>(core_.network().parameters().view()))) {
+      throw NumericError({"fit: after step ", core_.steps(),
+                          " not all parameters are finite: begin again with a lower learning rate"});
+    }
+    record.training = mean(totals);
+    record.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    record.samples_per_second = record.seconds > 0 ? static_cast<double>(at) / record.seconds : 0;
+    ++epochs_;
+    return record;
+  }
+
+  Device device_;
+  TrainerOptions options_;
+  Core core_;
+  std::size_t epochs_ = 0;
+  bool stop_requested_ = false;
+  bool running_ = false;   // inside fit()
+  bool in_epoch_ = false;  // inside an epoch of it
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI

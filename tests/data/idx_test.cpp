@@ -1,0 +1,122 @@
+#include <minitrain/data/idx.hpp>
+
+#include <sys/stat.h>
+
+#include "data/support.hpp"
+
+namespace mt = minitrain;
+using mt::ErrorCode;
+
+namespace {
+
+std::string idx(std::vector<std::uint32_t> extents, std::string_view values, char type = 8) {
+  std::string file{'\0', '\0', type, static_cast<char>(extents.size())};
+  for (const std::uint32_t extent : extents) {
+    for (const int shift : {24, 16, 8, 0}) file += static_cast<char>(extent >> shift);
+  }
+  return file += values;
+}
+
+template <class... Part>
+void check_refused(ErrorCode code, std::string_view content, const Part&... parts) {
+  const test::TemporaryFile file(content);
+  test::check_error<mt::DataError>(
+      code, [&] { mt::read_idx(file.path()); }, file.path(), parts...);
+}
+
+}  // namespace
+
+TEST_CASE("an IDX file is read as it was written") {
+  const test::TemporaryFile file(idx({2, 1, 3}, "abcdef"));
+  const mt::IdxArray array = mt::read_idx(file.path());
+  CHECK(array.extents == std::vector<std::size_t>{2, 1, 3});
+  CHECK(std::string(array.values.begin(), array.values.end()) == "abcdef");
+
+  const std::string many(200'001, 'x');
+  const test::TemporaryFile large(idx({200'001}, many));
+  CHECK(mt::read_idx(large.path()).values.size() == many.size());
+  const test::TemporaryFile none(idx({0, 28, 28}, ""));
+  CHECK(mt::read_idx(none.path()).values.empty());
+  const test::TemporaryFile deep(idx({1, 1, 1, 1, 1, 1, 1, 2}, "ab"));
+  CHECK(mt::read_idx(deep.path()).extents.size() == 8);
+}
+
+TEST_CASE("images and labels make a data set of bytes") {
+  const test::TemporaryFile images(idx({3, 1, 2}, std::string_view("\0\1\2\3\4\377", 6)));
+  const test::TemporaryFile labels(idx({3}, std::string_view("\1\0\4", 3)));
+  const auto data = mt::load_idx(images.path(), labels.path());
+  CHECK(data.size() == 3);
+  CHECK(data.feature_columns() == 2);
+  CHECK(data.classes() == 5);
+  CHECK(data.label(2) == 4);
+  CHECK(data.feature(2, 1) == 1.0f);
+  CHECK(data.feature(0, 1) == 1 / 255.0f);
+  const auto scaled = mt::load_idx(images.path(), labels.path(), {.scale = 2, .offset = -1, .classes = 7});
+  CHECK(scaled.feature(1, 0) == 3);
+  CHECK(scaled.classes() == 7);
+}
+
+TEST_CASE("IDX files that break the format are refused") {
+  check_refused(ErrorCode::truncated, "", "0 of 4 bytes");
+  check_refused(ErrorCode::truncated, std::string_view("\0\0\10", 3), "3 of 4 bytes");
+  check_refused(ErrorCode::bad_magic, "PK\3\4 and so on", "not an IDX file", "'PK\\x03\\x04'");
+  check_refused(ErrorCode::bad_magic, std::string_view("\0\1\10\1", 4), "not an IDX file");
+  check_refused(ErrorCode::unknown_dtype, idx({1}, "a", 7), "element type 7");
+  check_refused(ErrorCode::unknown_dtype, idx({1}, "a", 0x0A), "element type 10");
+  for (const char type : {0x09, 0x0B, 0x0C, 0x0D, 0x0E}) {
+    check_refused(ErrorCode::unsupported, idx({1}, "abcdefgh", type), "only unsigned bytes");
+  }
+  check_refused(ErrorCode::bad_shape, idx({}, "a"), "0 axes");
+  check_refused(ErrorCode::bad_shape, idx(std::vector<std::uint32_t>(9, 1), "a"), "9 axes");
+  check_refused(ErrorCode::truncated, std::string_view("\0\0\10\3\0\0\0\1\0", 9), "9 of 16 bytes");
+  check_refused(ErrorCode::truncated, idx({2, 3}, "abcde"), "17 of 18 bytes");
+  check_refused(ErrorCode::trailing_bytes, idx({2, 3}, "abcdefg"), "18 bytes");
+  check_refused(ErrorCode::trailing_bytes, idx({0}, "a"), "8 bytes");
+}
+
+TEST_CASE("extents that lie take no memory") {
+  check_refused(ErrorCode::overflow, idx({~0u, ~0u, ~0u}, "a"), "2^62");
+  check_refused(ErrorCode::truncated, idx({~0u, 1u << 28}, "a"), "13 of 1152921504338411532 bytes");
+}
+
+TEST_CASE("every truncation of an IDX file is refused") {
+  const std::string whole = idx({3, 2}, "abcdef");
+  for (std::size_t size = 0; size < whole.size(); ++size) check_refused(ErrorCode::truncated, whole.substr(0, size));
+}
+
+TEST_CASE("a gzip file is refused with what to do") {
+  check_refused(ErrorCode::bad_magic, "\x1F\x8B\x08", "file is gzip (1f 8b)", "<minitrain/data/idx_gz.hpp>", "gunzip");
+}
+
+TEST_CASE("images and labels that do not belong together are refused") {
+  const test::TemporaryFile images(idx({3, 1, 2}, "abcdef"));
+  const test::TemporaryFile labels(idx({2}, std::string_view("\1\2", 2)));
+  const auto load = [&](const test::TemporaryFile& first, const test::TemporaryFile& second,
+                        mt::IdxOptions options = {}) {
+    return [&first, &second, options] { mt::load_idx(first.path(), second.path(), options); };
+  };
+  test::check_error<mt::DataError>(ErrorCode::count_mismatch, load(images, labels), "3 images", "2 labels",
+                                   images.path(), labels.path());
+  test::check_error<mt::DataError>(ErrorCode::bad_shape, load(labels, images), "labels have 1 axis", "has 3");
+  const test::TemporaryFile two(idx({2, 1}, "ab"));
+  test::check_error<mt::DataError>(ErrorCode::label_out_of_range, load(two, labels, {.classes = 2}), "sample 1",
+                                   "label 2");
+  const test::TemporaryFile no_images(idx({0, 2}, "")), no_labels(idx({0}, ""));
+  test::check_error<mt::DataError>(ErrorCode::empty_data, load(no_images, no_labels), "no samples");
+}
+
+TEST_CASE("IDX files that are not there, and what is no file") {
+  const auto code = ErrorCode::io_error;
+  const auto read = [](std::string path) { return [path] { mt::read_idx(path); }; };
+  test::check_error<mt::DataError>(code, read("/nonexistent/x"), "/nonexistent/x", "No such file");
+  test::check_error<mt::DataError>(code, read("/tmp"), "is a directory");
+  test::check_error<mt::DataError>(code, read("/dev/zero"), "not a regular file");
+  test::check_error<mt::DataError>(code, read(std::string("/tmp\0/x", 7)), "/tmp\\x00/x", "zero byte");
+  const test::TemporaryFile place("");
+  const std::string pipe = place.path() + ".fifo";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  test::check_error<mt::DataError>(code, read(pipe), "not a regular file");
+  ::unlink(pipe.c_str());
+  test::check_error<mt::DataError>(
+      code, [] { mt::load_mnist("/nonexistent"); }, "/nonexistent/train-labels-idx1-ubyte");
+}

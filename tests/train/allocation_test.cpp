@@ -1,0 +1,44 @@
+// Steady-state training allocates nothing.
+
+#include <minitrain/trainer.hpp>
+
+#include <cstddef>
+
+#include "support/catch.hpp"
+#include "support/counted_heap.hpp"
+
+namespace mt = minitrain;
+
+namespace {
+
+template <class Model, class Loss, class Optimizer>
+void check_steady(const Model& model, const Loss& loss, const Optimizer& optimizer, const mt::Dataset& data) {
+  for (const std::size_t micro : {0, 7, 64}) {
+    mt::Trainer trainer{mt::Cpu{{.threads = 2, .work_per_thread = 1000}},
+                        model,
+                        loss,
+                        optimizer,
+                        {.epochs = 4, .batch_size = 64, .micro_batch_size = micro}};
+    std::size_t after_first = 0, after_last = 0;
+    trainer.fit(data, {.on_epoch = [&](const mt::EpochRecord& e) {
+                  if (e.epoch == 0) after_first = test::heap::allocations;
+                  after_last = test::heap::allocations;
+                }});
+    CHECK(after_first > 0);
+    CHECK(after_last - after_first == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("no allocation after the first epoch", "[train]") {
+  const auto labels = mt::synthetic_classification({.samples = 333, .features = 70, .classes = 10, .seed = 1});
+  const auto targets = mt::synthetic_regression({.samples = 333, .features = 10, .seed = 1});
+  check_steady(mt::Sequential{mt::Dense{70, 128}, mt::ReLU{}, mt::Dense{128, 10}}, mt::SoftmaxCrossEntropy{},
+               mt::Adam{}, labels);
+  check_steady(mt::Sequential{mt::Dense{70, 33}, mt::GELU{}, mt::LayerNorm{33}, mt::Dropout{0.1}, mt::Dense{33, 10}},
+               mt::SoftmaxCrossEntropy{}, mt::SGD{.momentum = 0.9}, labels);
+  check_steady(mt::Sequential{mt::Dense{10, 64}, mt::ReLU{}, mt::Dense{64, 1}}, mt::MeanSquaredError{}, mt::AdamW{},
+               targets);
+  check_steady(mt::Sequential{mt::Dense{10, 1}}, mt::MeanSquaredError{}, mt::SGD{}, targets);
+}

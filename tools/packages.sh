@@ -1,0 +1,63 @@
+# Sourced by tools/test and tools/demo: sees what is missing and installs it, by Debian's package names.
+
+has_header() { echo "#include <$1>" | g++ -E -x c++ - -o /dev/null; }
+
+# Debian's modules are seen by Debian's python3, which need not be the first in PATH.
+python_with_matplotlib() {
+  local python
+  for python in python3 /usr/bin/python3; do
+    if "$python" -c 'import matplotlib' 2>/dev/null; then echo "$python" && return; fi
+  done
+  return 1
+}
+
+# is_present PACKAGE: whether what the package brings is there, wherever it came from.
+is_present() {
+  case $1 in
+    catch2) has_header catch2/catch_test_macros.hpp || has_header catch2/catch.hpp ;;
+    clang) command -v clang++ ;;
+    gnuplot-nox) command -v gnuplot ;;
+    libclang-rt-dev) echo 'int main() {}' | clang++ -fsanitize=address -x c++ - -o /dev/null ;;
+    libbenchmark-dev) has_header benchmark/benchmark.h ;;
+    ninja-build) command -v ninja ;;
+    python3-matplotlib) python_with_matplotlib ;;
+    zlib1g-dev) has_header zlib.h ;;
+    *) command -v "$1" ;;
+  esac >/dev/null 2>&1
+}
+
+# install_missing PACKAGE...: installs those that are not there; says in one sentence when it cannot, and fails.
+install_missing() {
+  local package missing=() as_root=()
+  for package in "$@"; do is_present "$package" || missing+=("$package"); done
+  ((${#missing[@]})) || return 0
+  if ! command -v apt-get >/dev/null; then
+    echo "error: missing here: ${missing[*]} (Debian's names); there is no apt-get, so install them by hand" >&2
+    return 1
+  fi
+  if (($(id -u) != 0)); then
+    if ! command -v sudo >/dev/null; then
+      echo "error: missing here: ${missing[*]}; not root and there is no sudo, so run: apt-get install ${missing[*]}" >&2
+      return 1
+    fi
+    as_root=(sudo)
+    [ -t 0 ] || as_root+=(-n)  # nobody is there to type a password
+  fi
+  echo "Installing ${missing[*]}"
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+  local install=("${apt[@]}" install -y --no-install-recommends "${missing[@]}")
+  local log
+  log=$(mktemp)
+  if ! "${install[@]}" >"$log" 2>&1 && ! { "${apt[@]}" update && "${install[@]}"; } >"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    rm "$log"
+    echo "error: apt-get could not install ${missing[*]}: see its words above" >&2
+    return 1
+  fi
+  rm "$log"
+  for package in "${missing[@]}"; do
+    is_present "$package" && continue
+    echo "error: $package was installed, but what it brings is still not found" >&2
+    return 1
+  done
+}
