@@ -1,6 +1,6 @@
 // What tests/cpu/math_test.cpp runs on arrays, once per instruction set.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// y[i] = f(x[i]) for `count` elements, a multiple of 16.
 template <class T>
@@ -36,4 +36,4 @@ MINITRAIN_TARGET inline void apply(test::Function f, const T* x, T* y, std::size
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

@@ -8,6 +8,9 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
+/// Losses against targets, by name.
+enum class TargetLoss { squared, huber, binary };
+
 /// One micro-batch of B samples. A loss *adds* to the totals, in sample order, so that no split of a batch shows:
 ///   totals[0] += Σ loss of a sample·its weight
 ///   totals[1] += Σ weight of a sample, 1 where samples have none

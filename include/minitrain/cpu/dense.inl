@@ -1,6 +1,6 @@
 // What dense layers need beside the matrix product: layers with one output, and sums over rows.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 template <class T, int... I>
 MINITRAIN_INLINE void add_products(Vec<T>* sums, const T* x, std::size_t stride, Vec<T> w, int count,
@@ -173,4 +173,4 @@ MINITRAIN_TARGET void one_output_gradients(const T* x, const T* dy, std::size_t 
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

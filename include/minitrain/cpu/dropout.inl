@@ -1,6 +1,6 @@
 // Dropout, once per instruction set; see cpu/for_each_isa.hpp.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// keep[j] = 1 where the word of column 64·group + j reaches the threshold, else 0: philox4x32 of core/random.hpp for
 /// 16 blocks at once.
@@ -45,4 +45,4 @@ MINITRAIN_TARGET void dropout_rows(const DropoutKey& key, std::uint32_t threshol
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

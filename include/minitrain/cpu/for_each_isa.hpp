@@ -8,7 +8,7 @@
 // function, MINITRAIN_INLINE before each function that must be inlined. No lambdas in such files: nvcc's host pass
 // drops their attributes.
 
-#define MINITRAIN_ISA baseline
+#define MINITRAIN_ISA cpu::baseline
 #define MINITRAIN_TARGET MINITRAIN_TARGET_BASELINE
 #define MINITRAIN_INLINE MINITRAIN_INLINE_BASELINE
 #include MINITRAIN_KERNELS
@@ -16,7 +16,7 @@
 #undef MINITRAIN_TARGET
 #undef MINITRAIN_INLINE
 
-#define MINITRAIN_ISA avx2
+#define MINITRAIN_ISA cpu::avx2
 #define MINITRAIN_TARGET MINITRAIN_TARGET_AVX2
 #define MINITRAIN_INLINE MINITRAIN_INLINE_AVX2
 #include MINITRAIN_KERNELS
@@ -24,7 +24,7 @@
 #undef MINITRAIN_TARGET
 #undef MINITRAIN_INLINE
 
-#define MINITRAIN_ISA avx512
+#define MINITRAIN_ISA cpu::avx512
 #define MINITRAIN_TARGET MINITRAIN_TARGET_AVX512
 #define MINITRAIN_INLINE MINITRAIN_INLINE_AVX512
 #include MINITRAIN_KERNELS

@@ -1,6 +1,6 @@
 // Bytes to floats, once per instruction set; see cpu/for_each_isa.hpp.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// out[i] = scale·bytes[i] + offset, i < count, rounded once. The baseline has no fma() and takes them one by one.
 template <class V>
@@ -13,4 +13,4 @@ MINITRAIN_TARGET void widen_bytes(const std::uint8_t* bytes, std::size_t count, 
   for (; i < count; ++i) out[i] = widen_byte(bytes[i], scale, offset);
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

@@ -4,7 +4,7 @@
 // Packing needs the shapes of the tiles.
 #include <minitrain/cpu/gemm_pack.inl>
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// NV vectors of columns, of which `columns` there are; moves the panel on to those right of them.
 template <class T, int NV, bool Masked>
@@ -90,4 +90,4 @@ MINITRAIN_TARGET void gemm_blocks(const GemmProblem<T>& p, T* packed_a, T* packe
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

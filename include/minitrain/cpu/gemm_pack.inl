@@ -1,6 +1,6 @@
 // Packing: the parts of A and B that the tiles read next, copied into the order in which they read them.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// One of log2(lanes) rounds that transpose `lanes` vectors.
 template <class T, int... I>
@@ -78,4 +78,4 @@ MINITRAIN_TARGET void pack_a(T* to, const T* a, std::size_t a_row, std::size_t a
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

@@ -1,6 +1,6 @@
 // Register tiles of the matrix product: MR rows by NV vectors of C stay in registers while k runs.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// Rows of the largest tile with NV vectors. AVX-512 has 12 x 1, 12 x 2, 6 x 4; AVX2 6 x 1, 1 x 4; the baseline 2 x 1.
 template <class T, int NV>
@@ -195,4 +195,4 @@ MINITRAIN_TARGET void gemm_panel(GemmPanel<T>& p) {
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

@@ -1,6 +1,8 @@
 // Layer normalisation, once per instruction set; see cpu/for_each_isa.hpp.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+#include <minitrain/core/elements/layer_norm.inl>
+
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// Σ x over a row.
 template <class T>
@@ -23,16 +25,6 @@ MINITRAIN_INLINE T row_deviation(const T* x, std::size_t n, Vec<T> mean) {
   return sum.sum();
 }
 
-/// mean and 1/sqrt(variance + epsilon) of a row.
-template <class T>
-struct LayerNormRow {
-  using V = Vec<T>;
-  V mean, rstd;
-
-  /// x̂
-  MINITRAIN_INLINE V normal(V x) const { return (x - mean) * rstd; }
-};
-
 /// y and mean_rstd of every row.
 template <class T>
 MINITRAIN_TARGET void layer_norm_rows(T epsilon, const LayerNormRows<T>& r, const T* shift, T* y, T* mean_rstd) {
@@ -46,10 +38,10 @@ MINITRAIN_TARGET void layer_norm_rows(T epsilon, const LayerNormRows<T>& r, cons
     const V mean = V::set(mean_rstd[0]);
     const T variance = row_deviation<T>(x, n, mean) / divisor;
     mean_rstd[1] = T(1) / T(sqrt(variance + epsilon));
-    const LayerNormRow<T> row{mean, V::set(mean_rstd[1])};
+    const LayerNormRow<V> row{mean, V::set(mean_rstd[1])};
     for (std::size_t j = 0; j < n; j += V::lanes) {
       const V gain = load_left<V>(r.gain + j, n - j), offset = load_left<V>(shift + j, n - j);
-      store_left<V>(fma(row.normal(load_left<V>(x + j, n - j)), gain, offset), y + j, n - j);
+      store_left<V>(row.output(load_left<V>(x + j, n - j), gain, offset), y + j, n - j);
     }
   }
 }
@@ -62,7 +54,7 @@ MINITRAIN_TARGET void layer_norm_gradient_rows(const LayerNormRows<T>& r, const 
   const T divisor = T(static_cast<double>(n));
   const T* x = r.x;
   for (std::size_t i = 0; i < r.rows; ++i, x += n, dy += n, dx += n, mean_rstd += 2) {
-    const LayerNormRow<T> row{V::set(mean_rstd[0]), V::set(mean_rstd[1])};
+    const LayerNormRow<V> row{V::set(mean_rstd[0]), V::set(mean_rstd[1])};
     V sum = V::zero(), product = V::zero();
     for (std::size_t j = 0; j < n; j += V::lanes) {
       const V d = load_left<V>(dy + j, n - j), gain = load_left<V>(r.gain + j, n - j);
@@ -73,8 +65,7 @@ MINITRAIN_TARGET void layer_norm_gradient_rows(const LayerNormRows<T>& r, const 
     const V slope = V::set(product.sum() / divisor);
     for (std::size_t j = 0; j < n; j += V::lanes) {
       const V d = load_left<V>(dy + j, n - j), gain = load_left<V>(r.gain + j, n - j);
-      const V normal = row.normal(load_left<V>(x + j, n - j));
-      store_left<V>(row.rstd * fnma(normal, slope, fma(d, gain, minus_mean)), dx + j, n - j);
+      store_left<V>(row.gradient(load_left<V>(x + j, n - j), d, gain, minus_mean, slope), dx + j, n - j);
     }
   }
 }
@@ -86,7 +77,7 @@ MINITRAIN_TARGET void layer_norm_sums(const LayerNormRows<T>& r, const T* mean_r
   using V = Vec<T>;
   const T* x = r.x;
   for (std::size_t i = 0; i < r.rows; ++i, x += r.columns, dy += r.columns, mean_rstd += 2) {
-    const LayerNormRow<T> row{V::set(mean_rstd[0]), V::set(mean_rstd[1])};
+    const LayerNormRow<V> row{V::set(mean_rstd[0]), V::set(mean_rstd[1])};
     for (std::size_t j = begin; j < end; j += V::lanes) {
       const V d = load_left<V>(dy + j, end - j), normal = row.normal(load_left<V>(x + j, end - j));
       store_left<V>(fma(d, normal, load_left<V>(dgain + j, end - j)), dgain + j, end - j);
@@ -95,4 +86,4 @@ MINITRAIN_TARGET void layer_norm_sums(const LayerNormRows<T>& r, const T* mean_r
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

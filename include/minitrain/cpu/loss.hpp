@@ -5,8 +5,6 @@
 
 namespace minitrain::inline MINITRAIN_ABI::cpu {
 
-enum class TargetLoss { squared, huber, binary };
-
 /// A loss of y against targets [B, columns], and where its rows leave their results.
 template <class T>
 struct TargetLossRows {
@@ -54,20 +52,20 @@ void run_target_loss(const Cpu& device, double delta, const LossArguments<T, Cpu
 /// loss (1/out)·Σ_j (y_j - t_j)², dy = (2/out)·(y - t); see LossArguments.
 template <class T>
 void mean_squared_error(const Cpu& device, const LossArguments<T, Cpu>& a) {
-  cpu::run_target_loss<cpu::TargetLoss::squared>(device, 0, a);
+  cpu::run_target_loss<TargetLoss::squared>(device, 0, a);
 }
 
 /// loss (1/out)·Σ_j h(y_j - t_j), h(e) = e²/2 for |e| <= delta, else delta·(|e| - delta/2); dy = e/out, e clamped to
 /// ±delta; see LossArguments.
 template <class T>
 void huber_loss(const Cpu& device, double delta, const LossArguments<T, Cpu>& a) {
-  cpu::run_target_loss<cpu::TargetLoss::huber>(device, delta, a);
+  cpu::run_target_loss<TargetLoss::huber>(device, delta, a);
 }
 
 /// loss (1/out)·Σ_j (max(y_j, 0) - y_j·t_j + log(1 + exp(-|y_j|))), dy = (1/(1 + exp(-y)) - t)/out; see LossArguments.
 template <class T>
 void binary_cross_entropy_with_logits(const Cpu& device, const LossArguments<T, Cpu>& a) {
-  cpu::run_target_loss<cpu::TargetLoss::binary>(device, 0, a);
+  cpu::run_target_loss<TargetLoss::binary>(device, 0, a);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

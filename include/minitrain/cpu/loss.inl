@@ -1,32 +1,8 @@
 // Losses against targets, once per instruction set; see cpu/for_each_isa.hpp.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+#include <minitrain/core/elements/target_loss.inl>
 
-/// Adds the loss of elements y, t to `sum`, sets d to its derivative by y, and `wrong` to 1 where they are on two
-/// sides.
-template <TargetLoss Loss, class V>
-MINITRAIN_INLINE void target_element(V y, V t, V delta, V& sum, V& d, V& wrong) {
-  using T = typename V::value_type;
-  const V zero = V::zero(), one = V::set(T(1)), half = V::set(T(0.5));
-  if constexpr (Loss == TargetLoss::squared) {
-    const V e = y - t;
-    sum = fma(e, e, sum);
-    d = e + e;
-  } else if constexpr (Loss == TargetLoss::huber) {
-    const V e = y - t;
-    const V size = max(zero - e, e);
-    const V inside = min(delta, size);  // e²/2 and delta·(|e| - delta/2) are both inside·(|e| - inside/2)
-    sum = fma(inside, fnma(half, inside, size), sum);
-    d = max(zero - delta, min(delta, e));
-  } else {
-    // max(y, 0) - y·t + log(1 + exp(-|y|))
-    const V decay = exp(min(y, zero - y));
-    sum = sum + (fnma(y, t, max(zero, y)) + log1p(decay));
-    d = select(greater(y, zero), one, decay) / (one + decay) - t;
-    wrong =
-        max(wrong, select(greater(y, zero), select(greater(t, half), zero, one), select(greater(t, half), one, zero)));
-  }
-}
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// Rows [begin, end): sums over the row to `loss`, and 1 or 0 to `right`.
 template <class T, TargetLoss Loss>
@@ -61,4 +37,4 @@ MINITRAIN_TARGET void target_loss(const TargetLossRows<T>& rows, std::size_t beg
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

@@ -1,69 +1,9 @@
 #pragma once
 // sgd_update, adam_update on the CPU: one pass over the slabs.
 
-#include <minitrain/core/update_step.hpp>
+#include <minitrain/core/optimizer_factors.hpp>
 #include <minitrain/cpu/dispatch.hpp>
 #include <minitrain/cpu/math.hpp>
-
-#include <cmath>
-#include <limits>
-#include <type_traits>
-
-namespace minitrain::inline MINITRAIN_ABI::cpu {
-
-enum class Momentum { none, classic, nesterov };
-
-/// An SgdRule and a step as the numbers that each element needs.
-template <class T>
-struct SgdFactors {
-  T rate, scale, momentum, weight_decay;
-};
-
-/// An AdamRule and a step as the numbers that each element needs. All are computed in double and rounded once.
-template <class T>
-struct AdamFactors {
-  T forget;           // 1 - beta1
-  T gradient_weight;  // (1 - beta1)·scale, or 1 - beta1 when the gradient is scaled before
-  T beta2;
-  T root_square_weight;  // sqrt(1 - beta2)·scale, or sqrt(1 - beta2)
-  T root_correction;     // 1 / sqrt(1 - beta2^step)
-  T epsilon;
-  T rate;                 // learning rate / (1 - beta1^step)
-  T keep;                 // 1 - learning rate·weight decay, if decoupled
-  T scale, weight_decay;  // used for weight decay of the L2 kind
-};
-
-/// base^n for 0 <= base < 1, by squaring: multiplications alone, so that no machine's library shows. 0 where it is
-/// below exp(-40), which subtracted from 1 leaves 1.
-inline double power(double base, std::size_t n) noexcept {
-  if ((1 - base) * static_cast<double>(n) > 40) return 0;
-  double result = 1;
-  for (; n != 0; n >>= 1, base *= base) {
-    if (n % 2 != 0) result *= base;
-  }
-  return result;
-}
-
-template <class T>
-AdamFactors<T> adam_factors(const AdamRule& rule, double learning_rate, double scale, std::size_t step) {
-  const bool l2 = rule.weight_decay != 0 && !rule.decoupled;
-  const double early = l2 ? 1.0 : scale;
-  AdamFactors<T> f;
-  f.forget = T(1 - rule.beta1);
-  f.gradient_weight = T((1 - rule.beta1) * early);
-  f.beta2 = T(rule.beta2);
-  f.root_square_weight = T(std::sqrt(1 - rule.beta2) * early);
-  f.root_correction = T(1 / std::sqrt(1 - power(rule.beta2, step)));
-  f.epsilon = T(rule.epsilon);
-  if constexpr (std::is_floating_point_v<T>) f.epsilon = std::max(f.epsilon, std::numeric_limits<T>::min());
-  f.rate = T(learning_rate / (1 - power(rule.beta1, step)));
-  f.keep = T(rule.decoupled ? std::fma(-learning_rate, rule.weight_decay, 1.0) : 1.0);
-  f.scale = T(scale);
-  f.weight_decay = T(l2 ? rule.weight_decay : 0.0);
-  return f;
-}
-
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu
 
 #define MINITRAIN_KERNELS <minitrain/cpu/optimizer.inl>
 #include <minitrain/cpu/for_each_isa.hpp>
@@ -101,10 +41,10 @@ void run_adam(const Cpu& device, const AdamFactors<T>& f, const UpdateStep<T, Cp
 /// See SgdRule.
 template <class T>
 void sgd_update(const Cpu& device, const SgdRule& rule, const UpdateStep<T, Cpu>& step) {
-  const cpu::SgdFactors<T> f{T(step.learning_rate), T(step.gradient_scale), T(rule.momentum), T(rule.weight_decay)};
-  if (rule.momentum == 0) return cpu::run_sgd<cpu::Momentum::none>(device, f, step);
-  if (rule.nesterov) return cpu::run_sgd<cpu::Momentum::nesterov>(device, f, step);
-  cpu::run_sgd<cpu::Momentum::classic>(device, f, step);
+  const SgdFactors<T> f{T(step.learning_rate), T(step.gradient_scale), T(rule.momentum), T(rule.weight_decay)};
+  if (rule.momentum == 0) return cpu::run_sgd<Momentum::none>(device, f, step);
+  if (rule.nesterov) return cpu::run_sgd<Momentum::nesterov>(device, f, step);
+  cpu::run_sgd<Momentum::classic>(device, f, step);
 }
 
 /// See AdamRule. In float, sqrt(v) is within 1 ulp of the exact root (1.4 ulp on a processor without FMA), everything
@@ -112,7 +52,7 @@ void sgd_update(const Cpu& device, const SgdRule& rule, const UpdateStep<T, Cpu>
 /// infinity the step is 0, as the formula says; NaN stays NaN.
 template <class T>
 void adam_update(const Cpu& device, const AdamRule& rule, const UpdateStep<T, Cpu>& step) {
-  const auto f = cpu::adam_factors<T>(rule, step.learning_rate, step.gradient_scale, step.step);
+  const auto f = adam_factors<T>(rule, step.learning_rate, step.gradient_scale, step.step);
   if (f.weight_decay != T(0)) return cpu::run_adam<true>(device, f, step);
   cpu::run_adam<false>(device, f, step);
 }

@@ -1,6 +1,6 @@
 // Passes of a Permutation over many positions, once per instruction set; see cpu/for_each_isa.hpp.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// One round over a block of cells side by side: a loop of fixed length, which compilers turn into vector instructions.
 template <class Word>
@@ -54,4 +54,4 @@ MINITRAIN_TARGET void permute(const Permutation& permutation, std::uint64_t firs
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

@@ -10,6 +10,7 @@ struct Vec;
 template <>
 struct Vec<float> {
   using value_type = float;
+  static constexpr bool is_generic = false;
   static constexpr int lanes = 16;
   static constexpr int registers = 8;
   struct Mask {
@@ -140,6 +141,7 @@ struct Vec<float> {
 template <>
 struct Vec<double> {
   using value_type = double;
+  static constexpr bool is_generic = false;
   static constexpr int lanes = 8;
   static constexpr int registers = 8;
   struct Mask {

@@ -13,6 +13,7 @@ struct Vec;
 template <>
 struct Vec<float> {
   using value_type = float;
+  static constexpr bool is_generic = false;
   static constexpr int lanes = 16;
   static constexpr int registers = 32;
   using Mask = __mmask16;
@@ -103,6 +104,7 @@ struct Vec<float> {
 template <>
 struct Vec<double> {
   using value_type = double;
+  static constexpr bool is_generic = false;
   static constexpr int lanes = 8;
   static constexpr int registers = 32;
   using Mask = __mmask8;

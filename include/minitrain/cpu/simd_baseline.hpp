@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 namespace minitrain::inline MINITRAIN_ABI::cpu::baseline {
 
@@ -11,6 +12,7 @@ namespace minitrain::inline MINITRAIN_ABI::cpu::baseline {
 template <class T>
 struct Vec {
   using value_type = T;
+  static constexpr bool is_generic = true;  // not a machine number
   static constexpr int lanes = 1;
   static constexpr int registers = 4;  // how many vectors the processor can hold
   using Mask = bool;
@@ -52,11 +54,13 @@ struct Vec {
 template <class T, class Bits>
 struct Quad {
   using value_type = T;
+  static constexpr bool is_generic = false;
   static constexpr int width = 16 / sizeof(T);
   static constexpr int lanes = 4 * width;
   static constexpr int registers = 4;
   using Register __attribute__((vector_size(16))) = T;
   using Integers __attribute__((vector_size(16))) = Bits;
+  using Unsigned __attribute__((vector_size(16))) = std::make_unsigned_t<Bits>;  // whose sums may wrap around
   struct Mask {
     Integers q[4];
   };
@@ -131,7 +135,7 @@ struct Quad {
   /// The bits of 0x5f3759df - (v >> 1): within 3.5 % of 1/sqrt(v) for positive normal v (float only).
   MINITRAIN_INLINE_BASELINE friend Quad rsqrt_seed(Quad a) {
     Quad r;
-    for (int i = 0; i < 4; ++i) r.q[i] = (Register)(Bits(0x5f3759df) - ((Integers)a.q[i] >> 1));
+    for (int i = 0; i < 4; ++i) r.q[i] = (Register)(0x5f3759df - (Unsigned)((Integers)a.q[i] >> 1));
     return r;
   }
   /// Nearest integer, ties to even, for |v| below 2^22 (float) or 2^51 (double).
@@ -150,10 +154,10 @@ struct Quad {
   /// v = m·2^e with m in [sqrt(1/2), sqrt(2)), for positive normal v.
   MINITRAIN_INLINE_BASELINE friend void split_exponent(Quad v, Quad& m, Quad& e) {
     constexpr int mantissa = sizeof(T) == 4 ? 23 : 52;
-    constexpr Bits half = sizeof(T) == 4 ? Bits(0x3f3504f3) : Bits(0x3fe6a09e667f3bcd);  // sqrt(1/2)
+    constexpr auto half = std::make_unsigned_t<Bits>(sizeof(T) == 4 ? 0x3f3504f3 : 0x3fe6a09e667f3bcd);  // sqrt(1/2)
     for (int i = 0; i < 4; ++i) {
-      const Integers shifted = ((Integers)v.q[i] - half) >> mantissa;
-      m.q[i] = (Register)((Integers)v.q[i] - (shifted << mantissa));
+      const Integers shifted = (Integers)((Unsigned)v.q[i] - half) >> mantissa;
+      m.q[i] = (Register)((Unsigned)v.q[i] - (Unsigned)(shifted << mantissa));
       e.q[i] = __builtin_convertvector(shifted, Register);
     }
   }

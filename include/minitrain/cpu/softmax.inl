@@ -1,6 +1,6 @@
 // Softmax, row by row, once per instruction set; see cpu/for_each_isa.hpp.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// y = exp(x - max x) / Σ exp(x - max x) for one row of n >= 1 columns.
 template <class T>
@@ -47,4 +47,4 @@ MINITRAIN_TARGET void softmax_gradient_rows(const T* y, const T* dy, std::size_t
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

@@ -2,6 +2,7 @@
 // softmax_cross_entropy on the CPU: loss, gradient and right answers in one pass over the rows.
 
 #include <minitrain/core/loss_arguments.hpp>
+#include <minitrain/core/softmax_factors.hpp>
 #include <minitrain/cpu/dispatch.hpp>
 #include <minitrain/cpu/math.hpp>
 
@@ -21,9 +22,7 @@ struct SoftmaxRows {
   T* weight;
   T* right;
   std::size_t classes;
-  T kept;           // 1 - label smoothing
-  T spread;         // label smoothing / classes
-  T spread_weight;  // spread·(sum of class weights)
+  SoftmaxFactors<T> factors;
 };
 
 template <class T>
@@ -47,9 +46,8 @@ void softmax_cross_entropy(const Cpu& device, double label_smoothing, const Loss
   using Total = typename LossArguments<T, Cpu>::Total;
   const std::size_t rows = a.y.rows(), classes = a.y.columns();
   const bool weighted = !a.class_weights.empty();
-  const double spread = label_smoothing / static_cast<double>(classes);
   T weights = T(static_cast<double>(classes));
-  if (weighted && spread > 0) {
+  if (weighted && label_smoothing > 0) {
     weights = T(0);
     for (const T& weight : a.class_weights) weights += weight;
   }
@@ -62,9 +60,7 @@ void softmax_cross_entropy(const Cpu& device, double label_smoothing, const Loss
                                  results + rows,
                                  results + 2 * rows,
                                  classes,
-                                 T(1 - label_smoothing),
-                                 T(spread),
-                                 T(spread) * weights};
+                                 {label_smoothing, classes, weights}};
   device.parallel(rows, 16, 30.0 * static_cast<double>(rows * classes), [&](std::size_t begin, std::size_t end) {
     MINITRAIN_DISPATCH(device.isa(), T, softmax_cross_entropy_rows<T>(work, begin, end));
   });

@@ -1,6 +1,8 @@
 // Softmax cross-entropy, once per instruction set; see cpu/for_each_isa.hpp.
 
-namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA {
+#include <minitrain/core/elements/softmax_loss.inl>
+
+namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// What the rows of a block, one per lane, have to say before and after the logarithm.
 template <class T>
@@ -40,7 +42,7 @@ MINITRAIN_INLINE void softmax_wide_row(const SoftmaxRows<T>& a, std::size_t row,
     sum = sum + select_left<V>(e, V::zero(), n - c);
     if (out != nullptr) store_left<V>(e, out + c, n - c);
   }
-  if (a.spread != T(0)) {
+  if (a.factors.spread != T(0)) {
     for (std::size_t c = 0; c < n; c += V::lanes) {
       const V w = a.class_weights == nullptr ? V::set(T(1)) : load_left<V>(a.class_weights + c, n - c);
       spread = select_left<V>(fma(w, load_left<V>(z + c, n - c) - m, spread), spread, n - c);
@@ -59,12 +61,12 @@ MINITRAIN_INLINE void softmax_wide_gradient(const SoftmaxRows<T>& a, std::size_t
   const std::size_t n = a.classes;
   T* const out = a.dy + row * n;
   const V scale = V::set(block.scale[lane]), weight = V::set(block.weight[lane]);
-  const V minus_spread = V::zero() - V::set(a.spread);
   // Before the loop, which overwrites the exponential.
-  const V at_label = fnma(V::set(a.kept), weight, fma(V::load(out + a.labels[row], 1), scale, minus_spread * weight));
+  const V at_label = softmax_label_gradient(
+      a.factors, softmax_gradient(a.factors, V::load(out + a.labels[row], 1), scale, weight), weight);
   for (std::size_t c = 0; c < n; c += V::lanes) {
     const V w = a.class_weights == nullptr ? V::set(T(1)) : load_left<V>(a.class_weights + c, n - c);
-    store_left<V>(fma(load_left<V>(out + c, n - c), scale, minus_spread * w), out + c, n - c);
+    store_left<V>(softmax_gradient(a.factors, load_left<V>(out + c, n - c), scale, w), out + c, n - c);
   }
   at_label.store(out + a.labels[row], 1);
 }
@@ -74,13 +76,11 @@ template <class T>
 MINITRAIN_INLINE void softmax_finish(const SoftmaxRows<T>& a, std::size_t row, int count, SoftmaxBlock<T>& block) {
   using V = Vec<T>;
   const V weight = V::load(block.weight), sum = V::load(block.sum);
-  const V total = fma(V::set(a.kept), weight, V::set(a.spread_weight));
-  V loss = total * log(sum);
-  if (a.spread != T(0)) loss = fnma(V::set(a.spread), V::load(block.spread_logit), loss);
-  loss = fnma(V::set(a.kept) * weight, V::load(block.label_logit), loss);
+  V loss, scale;
+  softmax_loss(a.factors, weight, sum, V::load(block.label_logit), V::load(block.spread_logit), loss, scale);
   loss.store(a.loss + row, count);
   weight.store(a.weight + row, count);
-  (total / sum).store(block.scale);
+  scale.store(block.scale);
 }
 
 /// to[c·to_row + r] = from[r·from_row + c] for r, c < 4.
@@ -154,7 +154,7 @@ MINITRAIN_INLINE void softmax_narrow_block(const SoftmaxRows<T>& a, std::size_t 
     const V shifted = V::load(z + c * lanes) - m;
     const V e = exp(shifted);
     sum = sum + e;
-    if (a.spread != T(0)) {
+    if (a.factors.spread != T(0)) {
       spread = fma(V::set(a.class_weights == nullptr ? T(1) : a.class_weights[c]), shifted, spread);
     }
     label_logit = select(equal(V::set(T(static_cast<double>(c))), label), shifted, label_logit);
@@ -167,10 +167,10 @@ MINITRAIN_INLINE void softmax_narrow_block(const SoftmaxRows<T>& a, std::size_t 
   if (a.dy == nullptr) return;
   const V scale = V::load(block.scale), weight = V::load(block.weight);
   for (std::size_t c = 0; c < n; ++c) {
-    const V minus_spread =
-        V::zero() - V::set(a.spread) * V::set(a.class_weights == nullptr ? T(1) : a.class_weights[c]);
-    const V d = fma(V::load(z + c * lanes), scale, minus_spread);
-    select(equal(V::set(T(static_cast<double>(c))), label), fnma(V::set(a.kept), weight, d), d).store(z + c * lanes);
+    const V w = V::set(a.class_weights == nullptr ? T(1) : a.class_weights[c]);
+    const V d = softmax_gradient(a.factors, V::load(z + c * lanes), scale, w);
+    const V at_label = softmax_label_gradient(a.factors, d, weight);
+    select(equal(V::set(T(static_cast<double>(c))), label), at_label, d).store(z + c * lanes);
   }
   T* const dy = a.dy + row * n;
   transpose(z, n, lanes, count < V::lanes ? padded : dy);
@@ -213,4 +213,4 @@ MINITRAIN_TARGET void softmax_cross_entropy_rows(const SoftmaxRows<T>& rows, std
   }
 }
 
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu::MINITRAIN_ISA
+}  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

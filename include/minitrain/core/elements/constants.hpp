@@ -1,9 +1,9 @@
 #pragma once
-// Numbers that cpu/math.inl is made of: polynomial coefficients and the limits of each scalar type.
+// Numbers that core/elements/functions.inl is made of: polynomial coefficients and the limits of each scalar type.
 
 #include <minitrain/config.hpp>
 
-namespace minitrain::inline MINITRAIN_ABI::cpu {
+namespace minitrain::inline MINITRAIN_ABI {
 
 /// Coefficients come highest power first. Those of `exponential` and `normal_tail` are least-maximum fits, each rounded
 /// to the scalar and the rest fitted again; their errors are 2^-27.3 and 2^-25.7 (float), 2^-54.4 and 2^-54.8 (double)
@@ -73,9 +73,4 @@ struct MathConstants<double> {
       0x1.8c6dbf2cfc2a7p-2,   -0x1.373e3a893c28ap-1,  0x1.82b4bb8c94dcep-1};
 };
 
-/// 0, 1, 2, ...: as many as any vector has lanes.
-template <class T>
-inline constexpr T lane_numbers[] = {T(0), T(1), T(2),  T(3),  T(4),  T(5),  T(6),  T(7),
-                                     T(8), T(9), T(10), T(11), T(12), T(13), T(14), T(15)};
-
-}  // namespace minitrain::inline MINITRAIN_ABI::cpu
+}  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,0 +1,89 @@
+#pragma once
+// Cuda: an NVIDIA GPU as a device. A small value, passed first to every operation. Includes no CUDA header: what is
+// declared here is defined in minitrain::cuda, by nvcc or, in builds without a toolkit, by a stub that says so.
+
+#include <minitrain/core/tensor.hpp>
+
+#include <memory>
+#include <string>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+struct CudaOptions {
+  int index = 0;                  // which GPU, as CUDA_VISIBLE_DEVICES orders them
+  std::size_t memory_limit = 0;   // bytes that tensors may take; 0: what the GPU has
+  bool check_every_launch = false;  // wait after each kernel, so that a fault names the kernel it happened in
+};
+
+/// A GPU, one stream on it and the memory allocated there. Copies are handles of the same stream: work queued through
+/// any of them runs in the order in which it was queued. One stream serves one caller at a time.
+class Cuda {
+ public:
+  /// GPU 0. Throws as the other constructors do.
+  Cuda() : Cuda(CudaOptions{}) {}
+  explicit Cuda(int index) : Cuda(CudaOptions{.index = index}) {}
+  /// Throws DeviceError when there is no such GPU, no driver for it, no code for its architecture, or when the library
+  /// was built without CUDA; never falls back to the CPU.
+  explicit Cuda(const CudaOptions& options);
+
+  /// What is behind a Cuda: its stream, its staging memory, what it has allocated. Defined with the kernels.
+  class Context;
+  const std::shared_ptr<Context>& context() const noexcept { return context_; }
+
+  int index() const noexcept;
+  /// "NVIDIA H200"
+  const std::string& name() const noexcept;
+
+  /// How tensors give their memory back: in the order of the stream, without waiting.
+  class Memory {
+   public:
+    Memory() = default;
+    explicit Memory(std::shared_ptr<Context> context) noexcept : context_(std::move(context)) {}
+    void deallocate(void* p, std::size_t bytes) const noexcept;
+
+   private:
+    std::shared_ptr<Context> context_;
+  };
+  Memory memory() const noexcept { return Memory(context_); }
+  /// Zero-filled. Throws DeviceError (out_of_memory) with the bytes wanted, free and held.
+  void* allocate(std::size_t bytes) const;
+  /// Bytes that tensors of this device hold, and the most they ever held.
+  std::size_t allocated_bytes() const noexcept;
+  std::size_t peak_allocated_bytes() const noexcept;
+
+  /// Waits until everything queued is done. Throws DeviceError when some of it failed.
+  void synchronize() const;
+
+  /// Held while a run computes: makes the GPU current for the calling thread, and puts back the one that was.
+  class Scope {
+   public:
+    explicit Scope(int index);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    int before_;
+  };
+  Scope arithmetic_scope() const { return Scope(index()); }
+
+ private:
+  std::shared_ptr<Context> context_;
+};
+
+namespace cuda {
+
+/// Bytes between host memory and the GPU's, in the order of the stream. Host memory may be reused when they return.
+void copy_from_host(const Cuda&, const void* host, void* device, std::size_t bytes);
+void copy_to_host(const Cuda&, const void* device, void* host, std::size_t bytes);
+void fill_zero(const Cuda&, void* device, std::size_t bytes);
+
+/// How many GPUs there are; 0 with a reason in `why` when none can be used.
+int device_count(std::string* why = nullptr);
+
+}  // namespace cuda
+
+/// "CUDA, NVIDIA H200 (device 0, compute capability 9.0)"
+std::string describe_device(const Cuda& device);
+
+}  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,0 +1,39 @@
+#pragma once
+// Memory operations of the CUDA device: fill, copy, the order of samples, and how many to take at a time.
+
+#include <minitrain/core/permutation.hpp>
+#include <minitrain/cuda/device.hpp>
+
+#include <algorithm>
+#include <span>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+template <class T>
+void fill_zero(const Cuda& device, const View<T, Cuda>& y) {
+  cuda::fill_zero(device, y.data(), y.size() * sizeof(T));
+}
+
+template <class T>
+void copy_from_host(const Cuda& device, const T* host, const View<T, Cuda>& y) {
+  cuda::copy_from_host(device, host, y.data(), y.size() * sizeof(T));
+}
+/// Waits for everything queued before it.
+template <class T>
+void copy_to_host(const Cuda& device, const View<const T, Cuda>& x, T* host) {
+  cuda::copy_to_host(device, x.data(), host, x.size() * sizeof(T));
+}
+
+/// Whether no element is infinite or NaN. Waits for the answer.
+bool all_finite(const Cuda& device, const View<const float, Cuda>& x);
+
+/// out[j] = permutation(first + j), on the host.
+inline void fill_order(const Cuda&, const Permutation& permutation, std::uint64_t first, std::span<std::uint64_t> out) {
+  permutation.fill(first, out);
+}
+
+/// A GPU is fastest with the whole batch at once; as much of it as fits into a quarter of the memory that is free.
+std::size_t choose_micro_batch(const Cuda& device, std::size_t batch_size, std::size_t bytes_per_sample,
+                               std::size_t parameter_bytes);
+
+}  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,0 +1,65 @@
+#pragma once
+// The operations of the CUDA device, in float. What each computes is written where the CPU's is (cpu/*.hpp): the same
+// formulas in the same order, so the same bits (docs/numerics.md). Defined in kernels/*.cu, one file per group.
+
+#include <minitrain/core/activation.hpp>
+#include <minitrain/core/dropout_key.hpp>
+#include <minitrain/core/loss_arguments.hpp>
+#include <minitrain/core/rows.hpp>
+#include <minitrain/core/update_step.hpp>
+#include <minitrain/cuda/memory.hpp>
+
+#include <cstdint>
+#include <span>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+namespace cuda {
+using Input = View<const float, Cuda>;
+using Output = View<float, Cuda>;
+}  // namespace cuda
+
+// kernels/activation.cu
+void activation_forward(const Cuda&, const Activation& f, cuda::Input x, cuda::Output y);
+void activation_backward(const Cuda&, const Activation& f, cuda::Input x, cuda::Input y, cuda::Input dy,
+                         cuda::Output dx);
+
+// kernels/dense.cu
+void dense_forward(const Cuda&, cuda::Input x, cuda::Input w, cuda::Input b, const Activation& f, cuda::Output y);
+void dense_backward_input(const Cuda&, cuda::Input dy, cuda::Input w, const Activation& f, cuda::Input x,
+                          cuda::Output dx);
+void dense_backward_weights(const Cuda&, cuda::Input x, cuda::Input dy, cuda::Output dw, cuda::Output db, bool add);
+
+// kernels/softmax.cu
+void softmax_forward(const Cuda&, cuda::Input x, cuda::Output y);
+void softmax_backward(const Cuda&, cuda::Input y, cuda::Input dy, cuda::Output dx);
+
+// kernels/loss.cu, kernels/softmax_cross_entropy.cu
+void mean_squared_error(const Cuda&, const LossArguments<float, Cuda>&);
+void huber_loss(const Cuda&, double delta, const LossArguments<float, Cuda>&);
+void binary_cross_entropy_with_logits(const Cuda&, const LossArguments<float, Cuda>&);
+void softmax_cross_entropy(const Cuda&, double label_smoothing, const LossArguments<float, Cuda>&);
+
+// kernels/layer_norm.cu
+void layer_norm_forward(const Cuda&, double epsilon, cuda::Input x, cuda::Input gain, cuda::Input shift, cuda::Output y,
+                        cuda::Output mean_rstd);
+void layer_norm_backward(const Cuda&, cuda::Input x, cuda::Input gain, cuda::Input mean_rstd, cuda::Input dy,
+                         cuda::Output dx, cuda::Output dgain, cuda::Output dshift, bool add);
+
+// kernels/dropout.cu
+void dropout_forward(const Cuda&, const DropoutKey& key, double p, cuda::Input x, cuda::Output y);
+void dropout_backward(const Cuda&, const DropoutKey& key, double p, cuda::Input dy, cuda::Output dx);
+
+// kernels/optimizer.cu
+void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&);
+void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&);
+
+// kernels/gather.cu
+void gather(const Cuda&, const RowSource<float, Cuda>&, std::span<const std::uint64_t> rows,
+            std::span<const std::uint64_t> next, const View<float, Cuda>& out);
+void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, std::span<const std::uint64_t> rows,
+            std::span<const std::uint64_t> next, const View<float, Cuda>& out);
+void gather(const Cuda&, const RowSource<std::int32_t, Cuda>&, std::span<const std::uint64_t> rows,
+            std::span<const std::uint64_t> next, const View<std::int32_t, Cuda>& out);
+
+}  // namespace minitrain::inline MINITRAIN_ABI
