@@ -8,17 +8,13 @@ install(TARGETS minitrain EXPORT minitrainTargets INCLUDES DESTINATION ${CMAKE_I
 install(TARGETS minitrain_zlib EXPORT minitrainZlibTargets)
 install(EXPORT minitrainTargets NAMESPACE minitrain:: DESTINATION ${package_dir})
 install(EXPORT minitrainZlibTargets NAMESPACE minitrain:: DESTINATION ${package_dir})
-set(arch_independent ARCH_INDEPENDENT)
-if(TARGET minitrain_cuda)
-  set(arch_independent)
-  install(TARGETS minitrain_cuda EXPORT minitrainCudaTargets ARCHIVE)
-  install(EXPORT minitrainCudaTargets NAMESPACE minitrain:: DESTINATION ${package_dir})
-endif()
+install(TARGETS minitrain_cuda EXPORT minitrainCudaTargets ARCHIVE)
+install(EXPORT minitrainCudaTargets NAMESPACE minitrain:: DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/minitrainConfig.cmake.in ${PROJECT_BINARY_DIR}/minitrainConfig.cmake
   INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/minitrainConfigVersion.cmake
-  COMPATIBILITY SameMinorVersion ${arch_independent})
+  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/minitrainConfig.cmake ${PROJECT_BINARY_DIR}/minitrainConfigVersion.cmake
   DESTINATION ${package_dir})
 

@@ -6,13 +6,13 @@
 #include <cstring>
 
 #include "support/catch.hpp"
+#include "support/device.hpp"
 
 namespace mt = minitrain;
 using test::ContainsSubstring;
 
 namespace {
 
-constexpr mt::CpuOptions one_thread{.threads = 1};
 const mt::Sequential model{mt::Dense{5, 7}, mt::ReLU{}, mt::LayerNorm{7}, mt::Dense{7, 3, false}};
 
 class TemporaryPath {
@@ -31,11 +31,8 @@ mt::Dataset data() { return mt::synthetic_classification({.samples = 90, .featur
 
 template <class Optimizer = mt::Adam>
 auto make(std::uint64_t seed, const Optimizer& optimizer = {}, std::size_t epochs = 2) {
-  return mt::Trainer{mt::Cpu{one_thread},
-                     model,
-                     mt::SoftmaxCrossEntropy{},
-                     optimizer,
-                     {.epochs = epochs, .batch_size = 16, .seed = seed}};
+  return mt::Trainer{
+      test::device(), model, mt::SoftmaxCrossEntropy{}, optimizer, {.epochs = epochs, .batch_size = 16, .seed = seed}};
 }
 
 }  // namespace
@@ -102,7 +99,7 @@ TEST_CASE("files of float widen into a double model", "[state]") {
   const TemporaryPath path("widen.safetensors");
   auto single = make(1);
   single.save_weights(path.get());
-  mt::Trainer<double, mt::Cpu> twice{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::Adam{}, {.seed = 9}};
+  mt::Trainer<double, mt::Cpu> twice{mt::Cpu{}, model, mt::SoftmaxCrossEntropy{}, mt::Adam{}, {.seed = 9}};
   twice.load_weights(path.get());
   const auto a = single.parameters();
   const auto b = twice.parameters();
@@ -129,7 +126,7 @@ TEST_CASE("a file that does not fit the model changes nothing", "[state][bad inp
     CHECK(trainer.parameters() == before);
   };
   const auto save = [&](const auto& other) {
-    mt::Trainer{mt::Cpu{one_thread}, other, mt::SoftmaxCrossEntropy{}, mt::Adam{}}.save_weights(path.get());
+    mt::Trainer{test::device(), other, mt::SoftmaxCrossEntropy{}, mt::Adam{}}.save_weights(path.get());
   };
   refused(mt::ErrorCode::io_error, "other.safetensors");
   save(mt::Sequential{mt::Dense{5, 8}, mt::ReLU{}, mt::LayerNorm{8}, mt::Dense{8, 3, false}});
@@ -168,9 +165,9 @@ TEST_CASE("a state of another model, optimizer or seed is refused, and changes n
   auto other_seed = make(99);
   refused(other_seed, "saved with seed 3");
 
-  mt::Trainer deep{mt::Cpu{one_thread}, mt::Mlp{.widths = {3, 3, 3}}, mt::MeanSquaredError{}, mt::SGD{}};
+  mt::Trainer deep{test::device(), mt::Mlp{.widths = {3, 3, 3}}, mt::MeanSquaredError{}, mt::SGD{}};
   deep.save(path.get());
-  mt::Trainer flat{mt::Cpu{one_thread}, mt::Mlp{.widths = {3, 3}}, mt::MeanSquaredError{}, mt::SGD{}};
+  mt::Trainer flat{test::device(), mt::Mlp{.widths = {3, 3}}, mt::MeanSquaredError{}, mt::SGD{}};
   refused(flat, "no place for tensor '2.weight'");
 
   auto momentum = make(1, mt::SGD{.momentum = 0.9});
@@ -183,7 +180,7 @@ TEST_CASE("loading weights drops gradients of the old ones", "[state]") {
   const TemporaryPath path("drop.safetensors");
   auto trainer = make(1);
   trainer.save_weights(path.get());
-  mt::DataLoader<float> loader(data(), {.batch_size = 4});
+  mt::DataLoader<float, test::Device> loader(data(), {.batch_size = 4});
   trainer.accumulate(loader.next(0, 0, 4));
   trainer.load_weights(path.get());
   CHECK(trainer.accumulated() == 0);
@@ -196,6 +193,6 @@ TEST_CASE("weights that are not finite are refused", "[state][bad input]") {
   const mt::NamedTensor tensors[] = {{"0.weight", "F32", {1, 2}, std::as_bytes(std::span(values, 2))},
                                      {"0.bias", "F32", {1}, std::as_bytes(std::span(values + 2, 1))}};
   mt::write_safetensors(path.get(), tensors);
-  mt::Trainer trainer{mt::Cpu{one_thread}, mt::Sequential{mt::Dense{2, 1}}, mt::MeanSquaredError{}, mt::SGD{}};
+  mt::Trainer trainer{test::device(), mt::Sequential{mt::Dense{2, 1}}, mt::MeanSquaredError{}, mt::SGD{}};
   CHECK_THROWS_WITH(trainer.load_weights(path.get()), ContainsSubstring("not finite"));
 }

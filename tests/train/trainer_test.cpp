@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "support/catch.hpp"
+#include "support/device.hpp"
 
 namespace mt = minitrain;
 using test::ContainsSubstring;
@@ -13,7 +14,6 @@ using test::ContainsSubstring;
 namespace {
 
 const mt::Sequential model{mt::Dense{6, 16}, mt::ReLU{}, mt::Dense{16, 3}};
-constexpr mt::CpuOptions one_thread{.threads = 1};
 
 mt::Dataset labelled(std::size_t samples = 200, std::size_t classes = 3) {
   return mt::synthetic_classification({.samples = samples, .features = 6, .classes = classes, .seed = 5});
@@ -34,7 +34,7 @@ mt::ErrorCode code_of(F&& f) {
 
 TEST_CASE("fit learns, evaluates and tells its history", "[train]") {
   const auto data = labelled(600);
-  mt::Trainer trainer{mt::Cpu{one_thread},
+  mt::Trainer trainer{test::device(),
                       model,
                       mt::SoftmaxCrossEntropy{},
                       mt::Adam{.learning_rate = 0.01},
@@ -60,7 +60,7 @@ TEST_CASE("fit learns, evaluates and tells its history", "[train]") {
 
 TEST_CASE("the mean loss and accuracy are those of the formula", "[train]") {
   const auto data = labelled(37);
-  mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 5}};
+  mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 5}};
   const mt::Tensor<float> logits = trainer.predict(data);
   double loss = 0, right = 0;
   for (std::size_t i = 0; i < 37; ++i) {
@@ -82,13 +82,13 @@ TEST_CASE("the mean loss and accuracy are those of the formula", "[train]") {
 
 TEST_CASE("a regression has no accuracy", "[train]") {
   const auto data = mt::synthetic_regression({.samples = 50, .features = 6, .seed = 1});
-  mt::Trainer trainer{mt::Cpu{one_thread}, mt::Sequential{mt::Dense{6, 1}}, mt::MeanSquaredError{}, mt::SGD{}};
+  mt::Trainer trainer{test::device(), mt::Sequential{mt::Dense{6, 1}}, mt::MeanSquaredError{}, mt::SGD{}};
   CHECK(std::isnan(trainer.evaluate(data).accuracy));
   CHECK(std::isfinite(trainer.evaluate(data).loss));
 }
 
 TEST_CASE("update without samples does nothing", "[train]") {
-  mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::Adam{}};
+  mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::Adam{}};
   const auto before = trainer.parameters();
   CHECK(trainer.update().samples == 0);
   CHECK(trainer.steps() == 0);
@@ -97,14 +97,14 @@ TEST_CASE("update without samples does nothing", "[train]") {
 
 TEST_CASE("options outside their range are refused when the trainer is built", "[train][bad input]") {
   const auto build = [](const mt::TrainerOptions& options) {
-    mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, options};
+    mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, options};
   };
   CHECK_THROWS_WITH(build({.batch_size = 0}), ContainsSubstring("batch_size is 0"));
   CHECK_THROWS_AS(build({.epochs = 0}), mt::OptionError);
   CHECK_THROWS_AS(build({.batch_size = static_cast<std::size_t>(-4)}), mt::OptionError);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto with = [](const auto& optimizer) {
-    mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, optimizer};
+    mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, optimizer};
   };
   CHECK_THROWS_AS(with(mt::SGD{.learning_rate = nan}), mt::OptionError);
   CHECK_THROWS_AS(with(mt::Adam{.beta1 = 1.0}), mt::OptionError);
@@ -112,9 +112,7 @@ TEST_CASE("options outside their range are refused when the trainer is built", "
 }
 
 TEST_CASE("a loss that does not fit the model is refused when the trainer is built", "[train][bad input]") {
-  const auto build = [](const auto& m, const auto& loss) {
-    mt::Trainer trainer{mt::Cpu{one_thread}, m, loss, mt::SGD{}};
-  };
+  const auto build = [](const auto& m, const auto& loss) { mt::Trainer trainer{test::device(), m, loss, mt::SGD{}}; };
   CHECK_THROWS_AS(build(mt::Sequential{mt::Dense{3, 1}}, mt::SoftmaxCrossEntropy{}), mt::ShapeError);
   CHECK_THROWS_AS(build(model, mt::SoftmaxCrossEntropy{.class_weights = {1, 2}}), mt::Error);
   CHECK_THROWS_AS(build(model, mt::SoftmaxCrossEntropy{.label_smoothing = 1.5}), mt::OptionError);
@@ -122,7 +120,7 @@ TEST_CASE("a loss that does not fit the model is refused when the trainer is bui
 }
 
 TEST_CASE("data that does not fit the model is refused before anything changes", "[train][bad input]") {
-  mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}};
+  mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}};
   const auto before = trainer.parameters();
   const auto narrow = mt::synthetic_classification({.samples = 10, .features = 5, .classes = 3, .seed = 1});
   CHECK(code_of([&] { trainer.fit(narrow); }) == mt::ErrorCode::shape_mismatch);
@@ -136,43 +134,20 @@ TEST_CASE("data that does not fit the model is refused before anything changes",
   CHECK(trainer.steps() == 0);
 }
 
-TEST_CASE("a batch made by hand is checked, labels one by one", "[train][bad input]") {
-  mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}};
-  mt::Tensor<float> x(mt::Shape{4, 6});
-  mt::Tensor<std::int32_t> labels(mt::Shape{4}, {0, 2, 3, 1});
-  mt::Batch<float> batch;
-  batch.features = x.view();
-  batch.labels = labels.view();
-  CHECK_THROWS_WITH(trainer.accumulate(batch), ContainsSubstring("label 3 of sample 2"));
-  CHECK(code_of([&] { trainer.accumulate(batch); }) == mt::ErrorCode::label_out_of_range);
-  labels[2] = -1;
-  CHECK(code_of([&] { trainer.accumulate(batch); }) == mt::ErrorCode::label_out_of_range);
-  batch.labels = mt::View<const std::int32_t>(labels.data(), mt::Shape{3});
-  CHECK(code_of([&] { trainer.accumulate(batch); }) == mt::ErrorCode::count_mismatch);
-  CHECK(trainer.accumulated() == 0);
-  labels[2] = 1;
-  batch.labels = labels.view();
-  trainer.accumulate(batch);
-  CHECK(trainer.accumulated() == 4);
-  CHECK_THROWS_AS(trainer.fit(labelled()), mt::OptionError);
-  CHECK_THROWS_AS(trainer.save("never.safetensors"), mt::OptionError);
-  CHECK(trainer.update().samples == 4);
-}
-
 TEST_CASE("a loss that is not finite stops the run before the update", "[train][bad input]") {
   mt::Tensor<float> features(mt::Shape{40, 6}), targets(mt::Shape{40, 1});
   for (float& v : features) v = 1e30f;
   for (float& v : targets) v = 1;
   const auto data = mt::Dataset::regression(std::move(features), std::move(targets));
   mt::Trainer trainer{
-      mt::Cpu{one_thread}, mt::Sequential{mt::Dense{6, 1}}, mt::MeanSquaredError{}, mt::SGD{}, {.batch_size = 8}};
+      test::device(), mt::Sequential{mt::Dense{6, 1}}, mt::MeanSquaredError{}, mt::SGD{}, {.batch_size = 8}};
   const auto before = trainer.parameters();
   CHECK_THROWS_AS(trainer.fit(data), mt::NumericError);
   CHECK(trainer.parameters() == before);
   CHECK(trainer.accumulated() == 0);
   CHECK_THROWS_WITH(trainer.fit(data), ContainsSubstring("at step 1"));
 
-  mt::Trainer explodes{mt::Cpu{one_thread},
+  mt::Trainer explodes{test::device(),
                        mt::Sequential{mt::Dense{6, 8}, mt::ReLU{}, mt::Dense{8, 1}},
                        mt::MeanSquaredError{},
                        mt::SGD{.learning_rate = 1e6},
@@ -188,8 +163,7 @@ TEST_CASE("a loss that is not finite stops the run before the update", "[train][
 
 TEST_CASE("callbacks hear every step and epoch, and can stop the run", "[train]") {
   const auto data = labelled(100);
-  mt::Trainer trainer{
-      mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.epochs = 3, .batch_size = 32}};
+  mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.epochs = 3, .batch_size = 32}};
   std::vector<std::size_t> steps, samples, epochs;
   double sum = 0;
   const auto history = trainer.fit(data, {.on_step =
@@ -215,7 +189,7 @@ TEST_CASE("callbacks hear every step and epoch, and can stop the run", "[train]"
 
 TEST_CASE("an exception of a callback leaves a trainer that goes on", "[train]") {
   const auto data = labelled(100);
-  mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};
+  mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};
   CHECK_THROWS_AS(trainer.fit(data, {.on_step = [](const mt::StepEvent&) { throw std::runtime_error("mine"); }}),
                   std::runtime_error);
   CHECK(trainer.steps() == 1);
@@ -223,106 +197,20 @@ TEST_CASE("an exception of a callback leaves a trainer that goes on", "[train]")
   CHECK(trainer.fit(data).steps() == 4);
 }
 
-TEST_CASE("denormal numbers are the caller's again after a run", "[train]") {
-  mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}};
-  trainer.fit(labelled(20));
-  volatile float tiny = 1e-38f;
-  CHECK(tiny / 16 > 0);
-}
-
-TEST_CASE("double is a scalar like float", "[train]") {
-  const auto data = labelled(100);
-  mt::Trainer<double, mt::Cpu> trainer{
-      mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::Adam{.learning_rate = 0.01}, {.epochs = 5}};
-  const double before = trainer.evaluate(data).loss;
-  trainer.fit(data);
-  CHECK(trainer.evaluate(data).loss < before);
-}
-
 TEST_CASE("explain says what will run", "[train]") {
   mt::Trainer trainer{
-      mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::AdamW{}, {.batch_size = 64, .micro_batch_size = 16}};
+      test::device(), model, mt::SoftmaxCrossEntropy{}, mt::AdamW{}, {.batch_size = 64, .micro_batch_size = 16}};
   const std::string text = trainer.explain();
-  for (const char* word : {"Dense{6, 16}", "AdamW", "1 thread", "micro-batches of 16", "batch of 64"}) {
+  const std::string device = mt::describe_device(test::device());
+  for (const std::string& word : {std::string("Dense{6, 16}"), std::string("AdamW"), device,
+                                  std::string("micro-batches of 16"), std::string("batch of 64")}) {
     CHECK_THAT(text, ContainsSubstring(word));
   }
 }
 
-namespace {
-
-// y = x, but throws on the way back when told to.
-struct Throws : mt::ElementwiseLayer {
-  bool* now;
-  explicit Throws(bool* flag) : now(flag) {}
-  std::string name() const { return "Throws"; }
-  template <class T, class Device>
-  void forward(const Device&, const mt::ForwardPass<T, Device>& p) const {
-    std::copy(p.x.begin(), p.x.end(), p.y.begin());
-  }
-  template <class T, class Device>
-  void backward(const Device&, const mt::BackwardPass<T, Device>& p) const {
-    if (*now) throw std::runtime_error("backward");
-    std::copy(p.dy.begin(), p.dy.end(), p.dx.begin());
-  }
-};
-
-}  // namespace
-
-TEST_CASE("an exception while accumulating leaves nothing behind", "[train][bad input]") {
-  bool now = false;
-  const auto data = labelled(8);
-  const auto run = [&](bool fail_first) {
-    mt::Trainer trainer{mt::Cpu{one_thread}, mt::Sequential{mt::Dense{6, 3}, Throws{&now}}, mt::SoftmaxCrossEntropy{},
-                        mt::SGD{.learning_rate = 0.1}};
-    mt::DataLoader<float> loader(data, {.batch_size = 8});
-    now = fail_first;
-    if (fail_first) CHECK_THROWS_AS(trainer.accumulate(loader.next(0, 0, 8)), std::runtime_error);
-    now = false;
-    CHECK(trainer.accumulated() == 0);
-    trainer.accumulate(loader.next(0, 0, 8));
-    trainer.update();
-    return trainer.parameters();
-  };
-  CHECK(run(true) == run(false));
-}
-
-TEST_CASE("what would train or load is refused in a callback; what only looks is not", "[train][bad input]") {
-  const auto data = labelled(100);
-  mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};
-  mt::Trainer quiet{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};
-  mt::DataLoader<float> loader(data, {.batch_size = 4});
-  std::size_t calls = 0;
-  trainer.fit(data, {.on_step = [&](const mt::StepEvent&) {
-                ++calls;
-                CHECK_THROWS_AS(trainer.fit(data), mt::OptionError);
-                CHECK_THROWS_AS(trainer.update(), mt::OptionError);
-                CHECK_THROWS_AS(trainer.accumulate(loader.next(0, 0, 4)), mt::OptionError);
-                CHECK_THROWS_AS(trainer.load("x"), mt::OptionError);
-                CHECK_THROWS_AS(trainer.load_weights("x"), mt::OptionError);
-                CHECK_THROWS_WITH(trainer.save("x"), ContainsSubstring("on_epoch"));
-                trainer.evaluate(data);
-                trainer.predict(data);
-              }});
-  quiet.fit(data);
-  CHECK(calls == 4);
-  CHECK(trainer.parameters() == quiet.parameters());
-  CHECK(trainer.fit(data).steps() == 4);
-}
-
-TEST_CASE("targets outside what the loss is for are refused", "[train][bad input]") {
-  mt::Tensor<float> x(mt::Shape{3, 2}), y(mt::Shape{3, 1}, {0, 1, 5});
-  mt::Trainer trainer{mt::Cpu{one_thread}, mt::Sequential{mt::Dense{2, 1}}, mt::BinaryCrossEntropy{}, mt::SGD{}};
-  CHECK_THROWS_WITH(trainer.fit(mt::Dataset::regression(x, y)), ContainsSubstring("of sample 2"));
-  mt::Batch<float> batch;
-  batch.features = x.view();
-  batch.targets = y.view();
-  CHECK_THROWS_AS(trainer.accumulate(batch), mt::DataError);
-  CHECK(trainer.accumulated() == 0);
-}
-
 TEST_CASE("parameters that stop being finite are noticed", "[train][bad input]") {
   mt::Tensor<float> x(mt::Shape{4, 1}, {1, 2, 3, 4}), y(mt::Shape{4, 1}, {1e10f, 1e10f, 1e10f, 1e10f});
-  mt::Trainer trainer{mt::Cpu{one_thread}, mt::Sequential{mt::Dense{1, 1}}, mt::MeanSquaredError{},
+  mt::Trainer trainer{test::device(), mt::Sequential{mt::Dense{1, 1}}, mt::MeanSquaredError{},
                       mt::SGD{.learning_rate = 1e30}};
   const auto data = mt::Dataset::regression(x, y);
   CHECK_THROWS_WITH(trainer.fit(data), ContainsSubstring("not all parameters are finite"));
@@ -335,24 +223,16 @@ TEST_CASE("samples that weigh nothing make no step", "[train]") {
   for (std::uint64_t i = 0; i < 30; ++i) {
     if (data.label(i) == 0) first.push_back(i);
   }
-  mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{.class_weights = {0, 1, 1}}, mt::Adam{}};
+  mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{.class_weights = {0, 1, 1}}, mt::Adam{}};
   const auto before = trainer.parameters();
   trainer.fit(data.subset(first));
   CHECK(trainer.parameters() == before);
   CHECK(trainer.steps() == 0);
 }
 
-TEST_CASE("one row is predicted as one row", "[train]") {
-  mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}};
-  const std::vector<float> values{1, 2, 3, 4, 5, 6};
-  const auto one = trainer.predict(mt::View<const float>(values.data(), mt::Shape{6}));
-  CHECK(one.shape() == mt::Shape{1, 3});
-  CHECK(one == trainer.predict(mt::View<const float>(values.data(), mt::Shape{1, 6})));
-}
-
 TEST_CASE("an activation or an Mlp that cannot be is refused", "[train][bad input]") {
   const auto build = [](const mt::Mlp& mlp) {
-    mt::Trainer trainer{mt::Cpu{one_thread}, mlp, mt::MeanSquaredError{}, mt::SGD{}};
+    mt::Trainer trainer{test::device(), mlp, mt::MeanSquaredError{}, mt::SGD{}};
   };
   CHECK_THROWS_AS(build({.widths = {3, 8, 2}, .activation = {mt::ActivationKind::leaky_relu, -0.5}}), mt::OptionError);
   CHECK_THROWS_AS(build({.widths = {3, 8, 2}, .activation = {static_cast<mt::ActivationKind>(42)}}), mt::OptionError);
@@ -360,7 +240,7 @@ TEST_CASE("an activation or an Mlp that cannot be is refused", "[train][bad inpu
 }
 
 TEST_CASE("a data set without answers can be predicted, and nothing else", "[train][bad input]") {
-  mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}};
+  mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}};
   const auto answered = labelled(40);
   mt::Tensor<float> x(mt::Shape{40, 6});
   for (std::size_t i = 0; i < 40; ++i) {

@@ -62,11 +62,11 @@ MINITRAIN_INLINE void softmax_wide_gradient(const SoftmaxRows<T>& a, std::size_t
   T* const out = a.dy + row * n;
   const V scale = V::set(block.scale[lane]), weight = V::set(block.weight[lane]);
   // Before the loop, which overwrites the exponential.
-  const V at_label = softmax_label_gradient(
-      a.factors, softmax_gradient(a.factors, V::load(out + a.labels[row], 1), scale, weight), weight);
+  const V at_label = softmax_label_gradient<V>(
+      a.factors, softmax_gradient<V>(a.factors, V::load(out + a.labels[row], 1), scale, weight), weight);
   for (std::size_t c = 0; c < n; c += V::lanes) {
     const V w = a.class_weights == nullptr ? V::set(T(1)) : load_left<V>(a.class_weights + c, n - c);
-    store_left<V>(softmax_gradient(a.factors, load_left<V>(out + c, n - c), scale, w), out + c, n - c);
+    store_left<V>(softmax_gradient<V>(a.factors, load_left<V>(out + c, n - c), scale, w), out + c, n - c);
   }
   at_label.store(out + a.labels[row], 1);
 }
@@ -77,7 +77,7 @@ MINITRAIN_INLINE void softmax_finish(const SoftmaxRows<T>& a, std::size_t row, i
   using V = Vec<T>;
   const V weight = V::load(block.weight), sum = V::load(block.sum);
   V loss, scale;
-  softmax_loss(a.factors, weight, sum, V::load(block.label_logit), V::load(block.spread_logit), loss, scale);
+  softmax_loss<V>(a.factors, weight, sum, V::load(block.label_logit), V::load(block.spread_logit), loss, scale);
   loss.store(a.loss + row, count);
   weight.store(a.weight + row, count);
   scale.store(block.scale);
@@ -168,8 +168,8 @@ MINITRAIN_INLINE void softmax_narrow_block(const SoftmaxRows<T>& a, std::size_t 
   const V scale = V::load(block.scale), weight = V::load(block.weight);
   for (std::size_t c = 0; c < n; ++c) {
     const V w = V::set(a.class_weights == nullptr ? T(1) : a.class_weights[c]);
-    const V d = softmax_gradient(a.factors, V::load(z + c * lanes), scale, w);
-    const V at_label = softmax_label_gradient(a.factors, d, weight);
+    const V d = softmax_gradient<V>(a.factors, V::load(z + c * lanes), scale, w);
+    const V at_label = softmax_label_gradient<V>(a.factors, d, weight);
     select(equal(V::set(T(static_cast<double>(c))), label), at_label, d).store(z + c * lanes);
   }
   T* const dy = a.dy + row * n;

@@ -10,8 +10,8 @@
 namespace minitrain::inline MINITRAIN_ABI {
 
 struct CudaOptions {
-  int index = 0;                  // which GPU, as CUDA_VISIBLE_DEVICES orders them
-  std::size_t memory_limit = 0;   // bytes that tensors may take; 0: what the GPU has
+  int index = 0;                    // which GPU, as CUDA_VISIBLE_DEVICES orders them
+  std::size_t memory_limit = 0;     // bytes that tensors may take; 0: what the GPU has
   bool check_every_launch = false;  // wait after each kernel, so that a fault names the kernel it happened in
 };
 

@@ -6,7 +6,9 @@
 #include <minitrain/nn/description.hpp>
 
 #include <limits>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -55,9 +57,29 @@ inline void check_data(const Dataset& data, const ModelDescription& model, bool 
   }
 }
 
+/// Elements where the host can read them: those of the view on the CPU, a copy of another device's.
+template <class T, class Device>
+class OnHost {
+ public:
+  OnHost(const Device& device, const View<const T, Device>& view) {
+    if constexpr (std::is_same_v<Device, Cpu>) {
+      data_ = view.data();
+    } else if (!view.empty()) {
+      copy_.resize(view.size());
+      copy_to_host(device, view, copy_.data());
+      data_ = copy_.data();
+    }
+  }
+  const T& operator[](std::size_t i) const noexcept { return data_[i]; }
+
+ private:
+  std::vector<T> copy_;
+  const T* data_ = nullptr;
+};
+
 /// The same for one batch, whose labels nobody has looked at yet.
 template <class T, class Device>
-void check_batch(const Batch<T, Device>& batch, const ModelDescription& model, bool labels,
+void check_batch(const Device& device, const Batch<T, Device>& batch, const ModelDescription& model, bool labels,
                  std::pair<double, double> target_range) {
   check_columns(batch.features.columns(), model.input_columns());
   const std::size_t rows = batch.features.rows(), outputs = model.output_columns();
@@ -66,8 +88,9 @@ void check_batch(const Batch<T, Device>& batch, const ModelDescription& model, b
       throw ShapeError(ErrorCode::count_mismatch, {"accumulate: ", rows, " samples with ", batch.labels.size(),
                                                    " labels: give one label per sample"});
     }
+    const OnHost<std::int32_t, Device> batch_labels(device, batch.labels);
     for (std::size_t i = 0; i < rows; ++i) {
-      const std::int32_t label = batch.labels.data()[i];
+      const std::int32_t label = batch_labels[i];
       if (label < 0 || static_cast<std::size_t>(label) >= outputs) {
         throw DataError(ErrorCode::label_out_of_range,
                         {"accumulate: label ", label, " of sample ", i, " of the batch: wanted 0 to ", outputs - 1});
@@ -78,8 +101,9 @@ void check_batch(const Batch<T, Device>& batch, const ModelDescription& model, b
                      {"accumulate: targets ", to_string(batch.targets.shape()), ", wanted [", rows, ", ", outputs, "]",
                       (batch.labels.empty() ? "" : ": this loss takes no labels")});
   } else if (target_range.second < std::numeric_limits<double>::infinity()) {
+    const OnHost<T, Device> targets(device, batch.targets);
     for (std::size_t i = 0; i < batch.targets.size(); ++i) {
-      check_target(static_cast<double>(batch.targets.data()[i]), i / outputs, target_range);
+      check_target(static_cast<double>(targets[i]), i / outputs, target_range);
     }
   }
 }

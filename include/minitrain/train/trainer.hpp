@@ -7,7 +7,6 @@
 #include <minitrain/train/callbacks.hpp>
 #include <minitrain/train/checks.hpp>
 #include <minitrain/train/explain.hpp>
-#include <minitrain/train/micro_batch.hpp>
 #include <minitrain/train/options.hpp>
 #include <minitrain/train/state_file.hpp>
 
@@ -78,7 +77,7 @@ class Trainer {
   /// Adds the gradient sum of these samples; any number of them, in as many calls as you like.
   void accumulate(const Batch<T, Device>& batch) {
     refuse_in_callback("accumulate");
-    check_batch(batch, core_.network().description(), core_.objective().uses_labels(),
+    check_batch(device_, batch, core_.network().description(), core_.objective().uses_labels(),
                 core_.objective().target_range());
     const auto scope = device_.arithmetic_scope();
     all_or_nothing([&] { core_.accumulate(device_, batch); });
@@ -139,10 +138,11 @@ class Trainer {
     Network<T, Device> network(device, model, options.seed);
     auto objective = std::make_unique<ObjectiveOf<Loss, T, Device>>(device, loss, network.output_columns());
     auto rule = std::make_unique<UpdateRuleOf<Optimizer, T, Device>>(optimizer);
-    const std::size_t rows = options.micro_batch_size != 0
-                                 ? std::min(options.micro_batch_size, options.batch_size)
-                                 : choose_micro_batch(options.batch_size, network.scalars_per_sample() * sizeof(T),
-                                                      network.parameters().size() * sizeof(T), device.threads());
+    const std::size_t rows =
+        options.micro_batch_size != 0
+            ? std::min(options.micro_batch_size, options.batch_size)
+            : choose_micro_batch(device, options.batch_size, network.scalars_per_sample() * sizeof(T),
+                                 network.parameters().size() * sizeof(T));
     return Core(device, std::move(network), std::move(objective), std::move(rule), options.seed, rows);
   }
 

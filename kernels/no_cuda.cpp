@@ -1,0 +1,88 @@
+// minitrain::cuda without CUDA: the same symbols, and one sentence. A program that trains on a CPU never comes here;
+// one that asks for a GPU learns from its constructor that this build has none.
+#include <minitrain/cuda.hpp>
+
+namespace minitrain::inline MINITRAIN_ABI {
+namespace {
+
+[[noreturn]] void refuse() {
+  throw DeviceError(ErrorCode::device_unavailable,
+                    "Cuda: minitrain was built without CUDA (MINITRAIN_CUDA=OFF): configure it with MINITRAIN_CUDA=ON "
+                    "where there is a CUDA Toolkit, or train on Cpu{}");
+}
+
+}  // namespace
+
+/// No Cuda is ever made, so nothing below runs; it is there to link.
+class Cuda::Context {};
+
+Cuda::Cuda(const CudaOptions&) { refuse(); }
+int Cuda::index() const noexcept { return 0; }
+const std::string& Cuda::name() const noexcept {
+  static const std::string none;
+  return none;
+}
+void Cuda::Memory::deallocate(void*, std::size_t) const noexcept {}
+void* Cuda::allocate(std::size_t) const { refuse(); }
+std::size_t Cuda::allocated_bytes() const noexcept { return 0; }
+std::size_t Cuda::peak_allocated_bytes() const noexcept { return 0; }
+void Cuda::synchronize() const { refuse(); }
+Cuda::Scope::Scope(int) : before_(0) { refuse(); }
+Cuda::Scope::~Scope() {}
+
+namespace cuda {
+
+void copy_from_host(const Cuda&, const void*, void*, std::size_t) { refuse(); }
+void copy_to_host(const Cuda&, const void*, void*, std::size_t) { refuse(); }
+void fill_zero(const Cuda&, void*, std::size_t) { refuse(); }
+int device_count(std::string* why) {
+  if (why != nullptr) *why = "minitrain was built without CUDA (MINITRAIN_CUDA=OFF)";
+  return 0;
+}
+
+}  // namespace cuda
+
+std::string describe_device(const Cuda&) { refuse(); }
+bool all_finite(const Cuda&, const View<const float, Cuda>&) { refuse(); }
+std::size_t choose_micro_batch(const Cuda&, std::size_t, std::size_t, std::size_t) { refuse(); }
+
+void activation_forward(const Cuda&, const Activation&, cuda::Input, cuda::Output) { refuse(); }
+void activation_backward(const Cuda&, const Activation&, cuda::Input, cuda::Input, cuda::Input, cuda::Output) {
+  refuse();
+}
+void dense_forward(const Cuda&, cuda::Input, cuda::Input, cuda::Input, const Activation&, cuda::Output) { refuse(); }
+void dense_backward_input(const Cuda&, cuda::Input, cuda::Input, const Activation&, cuda::Input, cuda::Output) {
+  refuse();
+}
+void dense_backward_weights(const Cuda&, cuda::Input, cuda::Input, cuda::Output, cuda::Output, bool) { refuse(); }
+void softmax_forward(const Cuda&, cuda::Input, cuda::Output) { refuse(); }
+void softmax_backward(const Cuda&, cuda::Input, cuda::Input, cuda::Output) { refuse(); }
+void mean_squared_error(const Cuda&, const LossArguments<float, Cuda>&) { refuse(); }
+void huber_loss(const Cuda&, double, const LossArguments<float, Cuda>&) { refuse(); }
+void binary_cross_entropy_with_logits(const Cuda&, const LossArguments<float, Cuda>&) { refuse(); }
+void softmax_cross_entropy(const Cuda&, double, const LossArguments<float, Cuda>&) { refuse(); }
+void layer_norm_forward(const Cuda&, double, cuda::Input, cuda::Input, cuda::Input, cuda::Output, cuda::Output) {
+  refuse();
+}
+void layer_norm_backward(const Cuda&, cuda::Input, cuda::Input, cuda::Input, cuda::Input, cuda::Output, cuda::Output,
+                         cuda::Output, bool) {
+  refuse();
+}
+void dropout_forward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
+void dropout_backward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
+void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&) { refuse(); }
+void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) { refuse(); }
+void gather(const Cuda&, const RowSource<float, Cuda>&, std::span<const std::uint64_t>, std::span<const std::uint64_t>,
+            const View<float, Cuda>&) {
+  refuse();
+}
+void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, std::span<const std::uint64_t>,
+            std::span<const std::uint64_t>, const View<float, Cuda>&) {
+  refuse();
+}
+void gather(const Cuda&, const RowSource<std::int32_t, Cuda>&, std::span<const std::uint64_t>,
+            std::span<const std::uint64_t>, const View<std::int32_t, Cuda>&) {
+  refuse();
+}
+
+}  // namespace minitrain::inline MINITRAIN_ABI
