@@ -58,13 +58,13 @@ static void show(const std::vector<Runs>& all, std::size_t samples, const std::s
     const double rate = static_cast<double>(samples) / epoch.median;
     std::printf("%6zu %6zu %10.2f (%8.2f to %7.2f) %10.5f %12.0f %10.3g (%.2g to %.2g)\n", runs.batch, runs.steps,
                 step.median, step.low, step.high, epoch.median, rate, loss.median, loss.low, loss.high);
-    batch.push_back(static_cast<double>(runs.batch));
+    batch.push_back(static_cast<double>(samples) / static_cast<double>(runs.steps));  // the last one may be short
     seconds.push_back(1e-6 * step.median);
-    table.add({batch.back(), static_cast<double>(runs.steps), step.median, step.low, step.high, epoch.median, epoch.low,
-               epoch.high, rate, loss.median, loss.low, loss.high});
+    table.add({static_cast<double>(runs.batch), static_cast<double>(runs.steps), step.median, step.low, step.high,
+               epoch.median, epoch.low, epoch.high, rate, loss.median, loss.low, loss.high});
   }
   std::string line = "null";
-  if (batch.size() > 1) {
+  if (std::ranges::min(batch) < std::ranges::max(batch)) {
     const examples::StepTime fit = examples::fit_step_time(batch, seconds);
     std::printf("\nt(B) = t0 + B/r: t0 = %.2f us, r = %.4g samples/s, R2 = %.4f\n", 1e6 * fit.t0, fit.r, fit.r_squared);
     if (fit.t0 > 0) {
@@ -103,6 +103,9 @@ int main(int argc, char** argv) try {
   std::printf("%zu epochs of %zu samples at every batch size, %zu times\n\n", epochs, data.train.size(), repeats);
   std::vector<Runs> all;
   for (const std::size_t batch : batches) all.push_back({.batch = batch});
+  for (const std::string& file : {csv, json}) {
+    if (!file.empty()) examples::write_file(file, "");  // better to fail now than after the runs
+  }
   examples::Progress progress;
   examples::listen_for_interrupt();
   for (std::size_t run = 0; run < repeats * all.size(); ++run) {

@@ -2,6 +2,7 @@
 // Table: numbers in named columns, for programs to read.
 
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
@@ -17,10 +18,14 @@ inline std::string number(double value) {
   return text;
 }
 
+/// As JSON has it, which knows no NaN and no infinity.
+inline std::string json_number(double value) { return std::isfinite(value) ? number(value) : "null"; }
+
 /// {"name": value, ...}
 inline std::string json_object(const std::vector<std::pair<std::string, double>>& members) {
   std::string text;
-  for (const auto& [name, value] : members) text += (text.empty() ? "{\"" : ", \"") + name + "\": " + number(value);
+  for (const auto& [name, value] : members)
+    text += (text.empty() ? "{\"" : ", \"") + name + "\": " + json_number(value);
   return text + "}";
 }
 

@@ -135,6 +135,21 @@ TEST_CASE("write_file needs no folder in the path, and honours the umask") {
   CHECK(test::read_all(folder / "plain") == "text");
 }
 
+TEST_CASE("write_file keeps the permissions of the file it replaces") {
+  const test::Folder folder;
+  const std::string path = folder / "a";
+  test::write_all(path, "old");
+  REQUIRE(::chmod(path.c_str(), 0600) == 0);
+  replace(path, "new");
+  CHECK(test::read_all(path) == "new");
+  CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::all) ==
+        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+}
+
+TEST_CASE("write_file wants a name") {
+  test::check_error([] { minitrain::write_file("", {}); }, minitrain::ErrorCode::io_error, "no name");
+}
+
 TEST_CASE("write_file refuses what is not a regular file, and leaves it alone") {
   const test::Folder folder;
   check_error([&] { replace(folder / "", "x"); }, ErrorCode::io_error, "to replace, found a directory");

@@ -3,6 +3,7 @@
 #include <minitrain/trainer.hpp>
 
 #include <cmath>
+#include <cstdio>
 #include <limits>
 
 #include "support/catch.hpp"
@@ -187,6 +188,23 @@ TEST_CASE("callbacks hear every step and epoch, and can stop the run", "[train]"
   CHECK(trainer.steps() == 14);
 }
 
+TEST_CASE("an epoch that an exception left unfinished is no state to save", "[train][bad input]") {
+  const auto data = labelled(100);
+  mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};
+  const auto stop_at = [&](std::size_t step) {
+    return mt::Callbacks{.on_step = [=](const mt::StepEvent& e) {
+      if (e.step == step) throw std::runtime_error("mine");
+    }};
+  };
+  CHECK_THROWS_AS(trainer.fit(data, stop_at(2)), std::runtime_error);
+  CHECK_THROWS_WITH(trainer.save("never.safetensors"), ContainsSubstring("an epoch is not finished"));
+  CHECK(trainer.epochs() == 0);
+  CHECK(trainer.fit(data).epochs.front().epoch == 0);
+  CHECK(trainer.epochs() == 1);
+  CHECK_NOTHROW(trainer.save("trainer_test_state.safetensors"));
+  std::remove("trainer_test_state.safetensors");
+}
+
 TEST_CASE("an exception of a callback leaves a trainer that goes on", "[train]") {
   const auto data = labelled(100);
   mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};
@@ -215,6 +233,7 @@ TEST_CASE("parameters that stop being finite are noticed", "[train][bad input]")
   const auto data = mt::Dataset::regression(x, y);
   CHECK_THROWS_WITH(trainer.fit(data), ContainsSubstring("not all parameters are finite"));
   CHECK_THROWS_WITH(trainer.fit(data), ContainsSubstring("not all of them are finite: begin again"));
+  CHECK_THROWS_AS(trainer.save_weights("never.safetensors"), mt::NumericError);
 }
 
 TEST_CASE("samples that weigh nothing make no step", "[train]") {
@@ -225,9 +244,12 @@ TEST_CASE("samples that weigh nothing make no step", "[train]") {
   }
   mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{.class_weights = {0, 1, 1}}, mt::Adam{}};
   const auto before = trainer.parameters();
-  trainer.fit(data.subset(first));
+  std::size_t calls = 0;
+  const auto history = trainer.fit(data.subset(first), {.on_step = [&](const mt::StepEvent&) { ++calls; }});
   CHECK(trainer.parameters() == before);
   CHECK(trainer.steps() == 0);
+  CHECK(history.steps() == 0);
+  CHECK(calls == 0);
 }
 
 TEST_CASE("an activation or an Mlp that cannot be is refused", "[train][bad input]") {

@@ -49,7 +49,7 @@ inline double power(double base, std::size_t n) noexcept {
 
 template <class T>
 AdamFactors<T> adam_factors(const AdamRule& rule, double learning_rate, double scale, std::size_t step) {
-  const bool l2 = rule.weight_decay != 0 && !rule.decoupled;
+  const bool l2 = rule.has_l2();
   const double early = l2 ? 1.0 : scale;
   AdamFactors<T> f;
   f.forget = T(1 - rule.beta1);

@@ -4,6 +4,7 @@
 
 #include <minitrain/config.hpp>
 
+#include <charconv>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -12,7 +13,7 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// A text, which somebody else owns, or a number, which reads as std::to_string has it.
+/// A text, which somebody else owns, or a number, real ones with as many digits as tell them apart.
 class TextPiece {
  public:
   TextPiece(std::string_view text) noexcept : kind_(Kind::text), text_(text.data()), size_(text.size()) {}
@@ -41,9 +42,11 @@ class TextPiece {
       case Kind::whole:
         text += std::to_string(whole_);
         break;
-      case Kind::real:
-        text += std::to_string(real_);
+      case Kind::real: {
+        char digits[32];
+        text.append(digits, std::to_chars(digits, digits + sizeof digits, real_).ptr);
         break;
+      }
     }
   }
 

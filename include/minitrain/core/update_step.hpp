@@ -17,6 +17,9 @@ struct UpdateStep {
   double gradient_scale = 1;  // 1 / samples, times the clipping factor if there is one
   double learning_rate = 0;   // of this step, as the schedule says
   std::size_t step = 1;       // 1 at the first step
+  /// Of a step whose loss the host has not waited for: [2] on the device, gradient_scale and 1 if everything is to stay
+  /// as it is, else 0. Empty: gradient_scale above.
+  View<const double, Device> queued_scale{};
 };
 
 /// g += weight_decay·p, then b = momentum·b + g and p -= learning_rate·d, where d is g without momentum, b with it, and
@@ -38,6 +41,9 @@ struct AdamRule {
   double epsilon = 1e-8;
   double weight_decay = 0;
   bool decoupled = false;
+
+  /// Whether weight decay is part of the gradient, which is scaled before then.
+  constexpr bool has_l2() const noexcept { return weight_decay != 0 && !decoupled; }
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -53,7 +53,7 @@ void sgd_update(const Cpu& device, const SgdRule& rule, const UpdateStep<T, Cpu>
 template <class T>
 void adam_update(const Cpu& device, const AdamRule& rule, const UpdateStep<T, Cpu>& step) {
   const auto f = adam_factors<T>(rule, step.learning_rate, step.gradient_scale, step.step);
-  if (f.weight_decay != T(0)) return cpu::run_adam<true>(device, f, step);
+  if (rule.has_l2()) return cpu::run_adam<true>(device, f, step);
   cpu::run_adam<false>(device, f, step);
 }
 

@@ -10,9 +10,8 @@
 namespace minitrain::inline MINITRAIN_ABI {
 
 struct CudaOptions {
-  int index = 0;                    // which GPU, as CUDA_VISIBLE_DEVICES orders them
-  std::size_t memory_limit = 0;     // bytes that tensors may take; 0: what the GPU has
-  bool check_every_launch = false;  // wait after each kernel, so that a fault names the kernel it happened in
+  int index = 0;                 // which GPU, as CUDA_VISIBLE_DEVICES orders them
+  std::size_t memory_limit = 0;  // bytes that tensors may take; 0: what the GPU has
 };
 
 /// A GPU, one stream on it and the memory allocated there. Copies are handles of the same stream: work queued through
@@ -33,6 +32,9 @@ class Cuda {
   int index() const noexcept;
   /// "NVIDIA H200"
   const std::string& name() const noexcept;
+
+  /// Steps that the host does not wait for; cuda/step_queue.hpp.
+  class StepQueue;
 
   /// How tensors give their memory back: in the order of the stream, without waiting.
   class Memory {

@@ -8,6 +8,7 @@
 #include <minitrain/core/rows.hpp>
 #include <minitrain/core/update_step.hpp>
 #include <minitrain/cuda/memory.hpp>
+#include <minitrain/cuda/step_queue.hpp>
 
 #include <cstdint>
 #include <span>

@@ -161,6 +161,9 @@ class TemporaryFile {
     }
   }
 
+  /// Gives the file the permissions of the one it is to replace; where the system refuses, it keeps a new file's.
+  void take_permissions(mode_t mode) noexcept { static_cast<void>(::fchmod(file_.get(), mode & 07777)); }
+
   /// Makes the bytes durable, then the name.
   void move_into_place() {
     const std::size_t slash = path_.rfind('/');
@@ -188,18 +191,22 @@ class TemporaryFile {
 
 /// Replaces the file `path` by the pieces, one after the other. Whatever happens, a crash of the machine included,
 /// there is then the old file or the new one, whole: the bytes go to a temporary file beside it (PATH.tmp-PID-N), are
-/// made durable, and take the name in one step, which is made durable too. A symbolic link is replaced, not followed; a
-/// directory, pipe or device is refused. Throws DataError (io_error) and leaves the old file as it was and no temporary
-/// one; only when the very last step fails is the new file in place, whole but not yet sure to outlast a crash.
+/// made durable, and take the name and the permissions of the old file, which is made durable too. A symbolic link is
+/// replaced, not followed; a directory, pipe or device is refused. Throws DataError (io_error) and leaves the old file
+/// as it was and no temporary one; only when the very last step fails is the new file in place, whole but not yet sure
+/// to outlast a crash.
 inline void write_file(const std::string& path, std::span<const std::span<const std::byte>> pieces) {
+  if (path.empty()) throw DataError(ErrorCode::io_error, "write_file: the file has no name: give a path");
   struct stat status {};
-  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+  const bool replaces = ::stat(path.c_str(), &status) == 0;
+  if (replaces && !S_ISREG(status.st_mode)) {
     throw DataError(ErrorCode::io_error, {detail::io::shown(path), ": expected a regular file to replace, found ",
                                           detail::io::kind_of_file(status.st_mode)});
   }
   std::uint64_t size = 0;
   for (const auto& piece : pieces) size += piece.size();
   detail::io::TemporaryFile file(path);
+  if (replaces) file.take_permissions(status.st_mode);
   file.reserve(size);
   for (const auto& piece : pieces) file.write(piece);
   file.move_into_place();

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cmath>
+#include <optional>
 #include <span>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -29,6 +30,23 @@ template <class T, class Device>
 std::size_t training_stages(const Network<T, Device>& network, const Objective<T, Device>& objective) {
   return network.stages() - (network.ends_in_softmax() && objective.is_softmax_cross_entropy() ? 1 : 0);
 }
+
+/// What a device offers to go through steps without the host: Device::StepQueue, as cuda/step_queue.hpp describes it.
+template <class Device>
+concept QueuesSteps = requires {
+  typename Device::StepQueue;
+};
+
+/// In place of a queue, for a device that has none.
+struct NoStepQueue {};
+template <class Device>
+struct StepQueueOf {
+  using type = NoStepQueue;
+};
+template <QueuesSteps Device>
+struct StepQueueOf<Device> {
+  using type = std::optional<typename Device::StepQueue>;
+};
 
 /// A network, a loss, an optimizer and what has accumulated. Sums and counts: gradients are added as sums over samples
 /// in sample order, and update() divides once, by the samples (or their weights) actually seen; so short batches, short
@@ -89,13 +107,52 @@ class Accumulator {
     if (!std::isfinite(totals.loss)) fail_non_finite_loss(device, totals);
     if (!(totals.weight > 0)) return totals;  // samples that count for nothing: there is no mean to step on
     update_.gradient_scale = 1 / totals.weight;
+    update_.queued_scale = {};
     update_.learning_rate = rule_->learning_rate();
     update_.step = ++steps_;
     rule_->run(device, update_);
     return totals;
   }
 
-  /// Forgets what has accumulated.
+  /// Whether steps can be queued on the device, so that the host does not wait for each. Not with class weights: a
+  /// batch that weighs nothing makes no step, and only the host could tell.
+  bool can_queue() const noexcept { return QueuesSteps<Device> && training_arguments_.class_weights.empty(); }
+  /// As update(), but the step is only queued. The queue is emptied into `settled` when it is full.
+  void queue_update(const Device& device, Totals& settled) {
+    if constexpr (QueuesSteps<Device>) {
+      if (accumulated_ == 0) return;
+      if (!queue_) queue_.emplace(device);
+      queue_->close(device, totals_.view());
+      queued_samples_.push_back(std::exchange(accumulated_, 0));
+      update_.queued_scale = queue_->scale();
+      update_.learning_rate = rule_->learning_rate();
+      update_.step = ++steps_;
+      rule_->run(device, update_);
+      if (queue_->size() == queue_->capacity) settled.add(settle(device));
+    }
+  }
+  /// Waits for the queued steps and returns the sum of their totals. Throws NumericError as update() does, for the
+  /// first of them whose loss is not finite; those after it have changed nothing.
+  Totals settle(const Device& device) {
+    Totals sum;
+    if constexpr (QueuesSteps<Device>) {
+      if (!queue_ || queue_->size() == 0) return sum;
+      const auto results = queue_->take(device);
+      const std::vector<std::size_t> samples = std::exchange(queued_samples_, {});
+      const std::size_t before = steps_ - results.size();
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        const Totals step{results[i][0], results[i][1], results[i][2], samples[i]};
+        if (!std::isfinite(step.loss)) {
+          steps_ = before + i;
+          fail_non_finite_loss(device, step);
+        }
+        sum.add(step);
+      }
+    }
+    return sum;
+  }
+
+  /// Forgets what has accumulated. Queued steps stay done.
   void drop(const Device& device) {
     accumulated_ = 0;
     fill_zero(device, totals_.view());
@@ -175,6 +232,8 @@ class Accumulator {
   std::uint64_t seed_;
   std::size_t accumulated_ = 0;
   std::size_t steps_ = 0;
+  typename StepQueueOf<Device>::type queue_;
+  std::vector<std::size_t> queued_samples_;
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -7,7 +7,7 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// After an optimizer step.
+/// After an optimizer step; a batch whose samples weigh nothing makes none.
 struct StepEvent {
   std::size_t step = 0;  // optimizer steps done so far, over the trainer's life
   std::size_t epoch = 0;
@@ -18,7 +18,8 @@ struct StepEvent {
 
 /// Called on the thread that called fit(); they may evaluate, predict, save_weights(), call request_stop() of the
 /// trainer and, in on_epoch, save(). What would train or load throws OptionError. An exception leaves fit() with the
-/// trainer as it is after the last whole step. Denormal numbers are flushed while they run.
+/// trainer as it is after the last whole step. Denormal numbers are flushed while
+/// on_step runs.
 struct Callbacks {
   std::function<void(const StepEvent&)> on_step{};
   std::function<void(const EpochRecord&)> on_epoch{};

@@ -84,13 +84,14 @@ std::vector<T> read_slab(const SafetensorsFile& file, const std::string& path,
     const NamedTensor* tensor = file.find(name);
     if (tensor == nullptr) {
       throw DataError(ErrorCode::missing_tensor,
-                      {path, ": no tensor \"", name, "\", wanted one of shape ",
+                      {detail::io::shown(path), ": no tensor \"", name, "\", wanted one of shape ",
                        detail::io::shape_text(file_shape(p.spec)), ": load a file saved from the same model"});
     }
     if (tensor->shape != file_shape(p.spec)) {
-      throw DataError(ErrorCode::shape_mismatch,
-                      {path, ": tensor \"", name, "\" has shape ", detail::io::shape_text(tensor->shape), ", wanted ",
-                       detail::io::shape_text(file_shape(p.spec)), ": load a file saved from the same model"});
+      throw DataError(
+          ErrorCode::shape_mismatch,
+          {detail::io::shown(path), ": tensor \"", name, "\" has shape ", detail::io::shape_text(tensor->shape),
+           ", wanted ", detail::io::shape_text(file_shape(p.spec)), ": load a file saved from the same model"});
     }
     const std::size_t size = p.spec.shape.size();
     std::vector<T> values(size);
@@ -101,13 +102,13 @@ std::vector<T> read_slab(const SafetensorsFile& file, const std::string& path,
       if (size > 0) std::memcpy(narrow.data(), tensor->bytes.data(), size * sizeof(float));
       std::copy(narrow.begin(), narrow.end(), values.begin());
     } else {
-      throw DataError(ErrorCode::unsupported, {path, ": tensor \"", name, "\" is of type ", tensor->dtype, ", wanted ",
-                                               dtype_of<T>(), ": convert the file"});
+      throw DataError(ErrorCode::unsupported, {detail::io::shown(path), ": tensor \"", name, "\" is of type ",
+                                               tensor->dtype, ", wanted ", dtype_of<T>(), ": convert the file"});
     }
     for (const T value : values) {
       if (std::isfinite(value)) continue;
-      throw DataError(ErrorCode::non_finite,
-                      {path, ": tensor \"", name, "\" holds values that are not finite: load an earlier file"});
+      throw DataError(ErrorCode::non_finite, {detail::io::shown(path), ": tensor \"", name,
+                                              "\" holds values that are not finite: load an earlier file"});
     }
     if (p.spec.transposed) {
       transpose(values.data(), p.spec.shape[1], p.spec.shape[0], slab.data() + p.offset);
@@ -125,9 +126,18 @@ inline std::size_t read_count(const SafetensorsFile& file, const std::string& pa
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
     if (error == std::errc() && end == text->data() + text->size()) return value;
   }
-  throw DataError(ErrorCode::bad_header, {path, ": no number \"", key,
+  throw DataError(ErrorCode::bad_header, {detail::io::shown(path), ": no number \"", key,
                                           "\" in the metadata: this is not a training state; load_weights() takes "
                                           "files with weights alone"});
+}
+
+/// No file is replaced by one that load() would refuse.
+template <class T, class Device>
+void refuse_non_finite(const Device& device, const View<const T, Device>& parameters, const std::string& path) {
+  if (all_finite(device, parameters)) return;
+  throw NumericError({io::shown(path),
+                      ": not written: not all parameters are finite: begin again with a lower learning rate, or from a "
+                      "file of before"});
 }
 
 template <class T, class Device>
@@ -151,6 +161,7 @@ Tensor<T> flat_parameters(const Device& device, const Network<T, Device>& networ
 
 template <class T, class Device>
 void write_weights(const Device& device, const Accumulator<T, Device>& core, const std::string& path) {
+  detail::refuse_non_finite<T>(device, core.network().parameters().view(), path);
   detail::SlabFile<T> file;
   file.add(device, core.network().list(), core.network().parameters().view(), "");
   file.write(path, {});
@@ -173,8 +184,9 @@ inline void refuse_others(const SafetensorsFile& file, const std::string& path,
   };
   for (const NamedTensor& tensor : file.tensors()) {
     if (known(tensor.name)) continue;
-    throw DataError(ErrorCode::unexpected_tensor, {path, ": there is no place for tensor ", io::quoted(tensor.name),
-                                                   ": load a file saved from the same model and optimizer"});
+    throw DataError(ErrorCode::unexpected_tensor,
+                    {detail::io::shown(path), ": there is no place for tensor ", io::quoted(tensor.name),
+                     ": load a file saved from the same model and optimizer"});
   }
 }
 
@@ -201,6 +213,7 @@ void write_state(const Device& device, const Accumulator<T, Device>& core, std::
   if (core.accumulated() > 0) {
     throw OptionError({"save: ", core.accumulated(), " samples are accumulated and not yet used: call update() first"});
   }
+  detail::refuse_non_finite<T>(device, core.network().parameters().view(), path);
   detail::SlabFile<T> file;
   file.add(device, core.network().list(), core.network().parameters().view(), "");
   for (std::size_t i = 0; i < core.moments().size(); ++i) {
@@ -224,17 +237,18 @@ std::size_t read_state(const Device& device, Accumulator<T, Device>& core, std::
   const std::size_t epochs = detail::read_count(file, path, "minitrain.epochs");
   const std::string* optimizer = file.metadata("minitrain.optimizer");
   if (optimizer == nullptr || *optimizer != core.rule().name()) {
-    throw DataError(ErrorCode::unexpected_tensor,
-                    {path, ": saved with optimizer ", detail::io::quoted(optimizer ? *optimizer : ""), ", this is ",
-                     core.rule().name(), ": take that optimizer, or load_weights() alone"});
+    throw DataError(
+        ErrorCode::unexpected_tensor,
+        {detail::io::shown(path), ": saved with optimizer ", detail::io::quoted(optimizer ? *optimizer : ""),
+         ", this is ", core.rule().name(), ": take that optimizer, or load_weights() alone"});
   }
   if (detail::read_count(file, path, "minitrain.seed") != seed) {
     throw DataError(ErrorCode::unexpected_tensor,
-                    {path, ": saved with seed ", *file.metadata("minitrain.seed"), ", this trainer has ", seed,
-                     ": a run goes on with its own seed, or load_weights() alone"});
+                    {detail::io::shown(path), ": saved with seed ", *file.metadata("minitrain.seed"),
+                     ", this trainer has ", seed, ": a run goes on with its own seed, or load_weights() alone"});
   }
   if (steps > std::size_t{1} << 53) {
-    throw DataError(ErrorCode::bad_number, {path, ": ", steps, " steps: this is no state of a run"});
+    throw DataError(ErrorCode::bad_number, {detail::io::shown(path), ": ", steps, " steps: this is no state of a run"});
   }
   std::vector<std::string> prefixes{""};
   for (std::size_t i = 0; i < core.moments().size(); ++i) {

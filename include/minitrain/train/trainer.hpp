@@ -8,6 +8,7 @@
 #include <minitrain/train/checks.hpp>
 #include <minitrain/train/explain.hpp>
 #include <minitrain/train/options.hpp>
+#include <minitrain/train/scope.hpp>
 #include <minitrain/train/state_file.hpp>
 
 #include <chrono>
@@ -17,7 +18,8 @@ namespace minitrain::inline MINITRAIN_ABI {
 /// Trainer trainer{Cpu{}, model, loss, optimizer, {.epochs = 5, .batch_size = 32}};
 ///
 /// A run is a function of (data, model, seed, batch_size): how a batch is cut into micro-batches and on how many
-/// threads never changes one bit of the parameters. T is the scalar: float unless asked otherwise, Trainer<double,
+/// threads never changes one bit of the parameters. A trainer moved from may be assigned to or destroyed, nothing else.
+/// T is the scalar: float unless asked otherwise, Trainer<double,
 /// Cpu>{...}.
 template <class T = float, class Device = Cpu>
 class Trainer {
@@ -31,7 +33,9 @@ class Trainer {
         core_(make_core(device_, model, loss, optimizer, options)) {}
 
   /// Trains for options().epochs epochs. Throws DataError or ShapeError, before anything has changed, when the data
-  /// does not fit the model; NumericError when the loss stops being finite, with the parameters as before that step.
+  /// does not fit the model; NumericError when the loss stops being finite, with the parameters as before that step,
+  /// and, after an epoch, when a parameter is not finite. What throws in the middle of an epoch leaves the steps before
+  /// it done and the epoch unfinished: the next fit() begins it again.
   History fit(const Dataset& training, const Callbacks& callbacks = {}) { return run(training, nullptr, callbacks); }
   /// The same, and evaluates on `validation` after every epoch.
   History fit(const Dataset& training, const Dataset& validation, const Callbacks& callbacks = {}) {
@@ -102,16 +106,17 @@ class Trainer {
   Tensor<T> parameters() const { return flat_parameters(device_, core_.network()); }
 
   /// Parameters in a safetensors file, named and shaped as PyTorch's nn.Sequential state dict has them. The file
-  /// appears whole or not at all. Throws DataError.
+  /// appears whole or not at all. Throws DataError, and NumericError when a parameter is not finite.
   void save_weights(const std::string& path) const { write_weights(device_, core_, path); }
   /// Throws DataError when the file is not what it should be or does not fit the model; the trainer is unchanged then.
+  /// Only the parameters change: the optimizer's moments and the counts of steps and epochs stay.
   void load_weights(const std::string& path) {
     refuse_in_callback("load_weights");
     read_weights(device_, core_, path);
   }
   /// save_weights() and what a trainer of the same model, optimizer and options needs to go on as if it had never
   /// stopped: the optimizer's moments, steps and epochs done. At the end of an epoch: throws OptionError in the middle
-  /// of one (from on_step), and while samples are accumulated.
+  /// of one (from on_step, or after an exception that left one unfinished), and while samples are accumulated.
   void save(const std::string& path) const {
     if (in_epoch_) {
       throw OptionError(
@@ -120,9 +125,12 @@ class Trainer {
     write_state(device_, core_, epochs_, options_.seed, path);
   }
   /// Throws DataError when the file is not a state of this model, optimizer and seed; the trainer is unchanged then.
+  /// The file does not hold the options, the learning rate or the loss: a run goes on as it began only with the same
+  /// ones.
   void load(const std::string& path) {
     refuse_in_callback("load");
     epochs_ = read_state(device_, core_, options_.seed, path);
+    in_epoch_ = false;
   }
 
   /// What runs, in words: model, loss, optimizer, device, memory, the micro-batch and why.
@@ -185,18 +193,6 @@ class Trainer {
     }
   }
 
-  /// True while it lives.
-  class Running {
-   public:
-    explicit Running(bool& flag) noexcept : flag_(flag) { flag_ = true; }
-    ~Running() { flag_ = false; }
-    Running(const Running&) = delete;
-    Running& operator=(const Running&) = delete;
-
-   private:
-    bool& flag_;
-  };
-
   Evaluation evaluate(DataLoader<T, Device>& loader) {
     const auto scope = device_.arithmetic_scope();
     const std::size_t rows = core_.network().capacity(), samples = loader.samples_per_epoch();
@@ -227,7 +223,7 @@ class Trainer {
     History history;
     history.epochs.reserve(std::min<std::size_t>(options_.epochs, 1024));
     stop_requested_ = false;
-    const Running running(running_);
+    const TrueInScope running(running_);
     for (std::size_t e = 0; e < options_.epochs && !stop_requested_; ++e) {
       EpochRecord record = train_epoch(loader, callbacks);
       if (validation_loader != nullptr) record.validation = evaluate(*validation_loader);
@@ -239,19 +235,28 @@ class Trainer {
 
   EpochRecord train_epoch(DataLoader<T, Device>& loader, const Callbacks& callbacks) {
     const auto scope = device_.arithmetic_scope();
-    const Running in_epoch(in_epoch_);
     const Clock::time_point start = Clock::now();
     const std::size_t samples = loader.samples_per_epoch();
     EpochRecord record{.epoch = epochs_};
     Totals totals;
     std::size_t at = 0;
+    const std::size_t steps_before = core_.steps();
+    const bool queue = !callbacks.on_step && core_.can_queue();
+    const OnException settle([&] { core_.settle(device_); });  // so that no queued step stays in doubt
     while (at < samples && !stop_requested_) {
       const std::size_t end = std::min(samples, at + options_.batch_size);
       accumulate_checked(loader, at, end);
       at = end;
+      const std::size_t steps = core_.steps();
+      if (queue) {
+        core_.queue_update(device_, totals);
+        in_epoch_ = true;
+        continue;
+      }
       const Totals step = core_.update(device_);
       totals.add(step);
-      ++record.steps;
+      if (core_.steps() == steps) continue;  // a batch that weighs nothing
+      in_epoch_ = true;
       if (callbacks.on_step) {
         callbacks.on_step({.step = core_.steps(),
                            .epoch = epochs_,
@@ -260,6 +265,8 @@ class Trainer {
                            .loss = step.loss / step.weight});
       }
     }
+    if (queue) totals.add(core_.settle(device_));
+    record.steps = core_.steps() - steps_before;
     if (!all_finite(device_, View<const T, Device>(core_.network().parameters().view()))) {
       throw NumericError({"fit: after step ", core_.steps(),
                           " not all parameters are finite: begin again with a lower learning rate"});
@@ -268,6 +275,7 @@ class Trainer {
     record.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     record.samples_per_second = record.seconds > 0 ? static_cast<double>(at) / record.seconds : 0;
     ++epochs_;
+    in_epoch_ = false;
     return record;
   }
 
@@ -277,7 +285,7 @@ class Trainer {
   std::size_t epochs_ = 0;
   bool stop_requested_ = false;
   bool running_ = false;   // inside fit()
-  bool in_epoch_ = false;  // inside an epoch of it
+  bool in_epoch_ = false;  // some steps of an epoch are done, and not all
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

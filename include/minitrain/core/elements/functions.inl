@@ -14,12 +14,16 @@
 
 namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
+/// A number of its own, which device code may use; the array it is from belongs to the host.
+template <const auto& c, std::size_t I>
+inline constexpr auto coefficient = c[I];
+
 /// c[0]·x^n + ... + c[n], by Horner's rule. The coefficients are a template argument, so that they become immediate
 /// operands: a GPU cannot reach a constant array of the host.
 template <const auto& c, class V, std::size_t... I>
 MINITRAIN_INLINE V polynomial(V x, std::index_sequence<I...>) {
-  V p = V::set(c[0]);
-  ((p = fma(p, x, V::set(c[I + 1]))), ...);
+  V p = V::set(coefficient<c, 0>);
+  ((p = fma(p, x, V::set(coefficient<c, I + 1>))), ...);
   return p;
 }
 template <const auto& c, class V>

@@ -1,0 +1,188 @@
+// dense.  Forward y = f(x·W + b), backward dx = (dy·Wᵀ)·f'(x), dW += Σ xᵀ·dy, db += Σ dy; sums over samples in their
+// order, from what dW and db hold.
+// FLOPs 2·B·in·out each; bound as gemm.cuh says. Layers with one output are products of a matrix and a vector: 4 bytes
+// of x for every 2 FLOPs, bound by memory. Sums over rows read dy once more: 4 bytes per element, one column a thread.
+//
+// Products go through gemm.cuh. With one output, a half-warp takes a row (forward: 16 partial sums and the CPU's tree),
+// or a thread an input (backward: the sum over samples has an order, so one thread has all of it).
+#include "context.cuh"
+#include "gemm.cuh"
+
+#include <minitrain/cuda/ops.hpp>
+
+#include <algorithm>
+
+namespace minitrain::inline MINITRAIN_ABI {
+namespace {
+
+using cuda::Lane;
+
+/// y[M] = max(floor, x[M, K]·w[K] + bias), one half-warp a row; partial sum l has the inputs l, l + 16, ...
+__global__ void __launch_bounds__(128) dots_kernel(const float* x, const float* w, const float* bias, float floor,
+                                                   float* y, std::size_t M, std::size_t K) {
+  const std::size_t row = (static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x) / 16;
+  const unsigned lane = threadIdx.x % 16;
+  Lane sum = Lane::zero();
+  if (row < M) {
+    for (std::size_t k = 0; k < K; k += 16) {
+      const bool here = k + lane < K;
+      const Lane a{here ? x[row * K + k + lane] : 0.0f}, b{here ? w[k + lane] : 0.0f};
+      sum = fma(a, b, sum);
+    }
+  }
+  for (int step = 8; step > 0; step /= 2) sum = sum + Lane{__shfl_xor_sync(cuda::all_lanes, sum.v, step)};
+  if (row >= M || lane != 0) return;
+  const Lane z = sum + Lane{bias != nullptr ? *bias : 0.0f};
+  y[row] = z.v < floor ? floor : z.v;
+}
+
+/// c(i, j) = a(i)·b(j), or 0 where gate(i, j) is not positive.
+__global__ void __launch_bounds__(256)
+    outer_kernel(const float* a, const float* b, const float* gate, float* c, std::size_t M, std::size_t N) {
+  const std::size_t count = M * N, step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
+  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
+    const Lane product = fma(Lane{a[i / N]}, Lane{b[i % N]}, Lane::zero());
+    c[i] = gate == nullptr || gate[i] > 0.0f ? product.v : 0.0f;
+  }
+}
+
+/// dw(j) += Σ dy(i)·x(i, j) and, by one thread more, db += Σ dy(i), over the rows in their order.
+__global__ void __launch_bounds__(64) one_output_gradients_kernel(const float* x, const float* dy, std::size_t M,
+                                                                  std::size_t N, bool add, float* dw, float* db) {
+  const std::size_t j = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (j > N || (j == N && db == nullptr)) return;
+  float* const out = j < N ? dw + j : db;
+  Lane sum{add ? *out : 0.0f};
+  if (j < N) {
+    for (std::size_t i = 0; i < M; ++i) sum = fma(Lane{dy[i]}, Lane{x[i * N + j]}, sum);
+  } else {
+    for (std::size_t i = 0; i < M; ++i) sum = sum + Lane{dy[i]};
+  }
+  *out = sum.v;
+}
+
+/// sums(j) += x(0, j) + x(1, j) + ..., one row after the other.
+__global__ void __launch_bounds__(64)
+    add_rows_kernel(const float* x, std::size_t M, std::size_t N, bool add, float* sums) {
+  const std::size_t j = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (j >= N) return;
+  Lane sum{add ? sums[j] : 0.0f};
+#pragma unroll 8
+  for (std::size_t i = 0; i < M; ++i) sum = sum + Lane{x[i * N + j]};
+  sums[j] = sum.v;
+}
+
+constexpr unsigned most_blocks = 0x7fffffff;
+unsigned blocks_for(std::size_t count, std::size_t per_block) {
+  return cuda::blocks_for(count, per_block, most_blocks);
+}
+
+template <class Tile, bool TransA, bool TransB>
+void launch_tile(const Cuda& device, const cuda::GemmArguments& g) {
+  // Rows of tiles past the limit of a grid's second side take turns.
+  constexpr std::size_t most_rows = std::size_t{65535} * Tile::rows;
+  for (std::size_t first = 0; first < g.M; first += most_rows) {
+    cuda::GemmArguments part = g;
+    part.M = std::min(most_rows, g.M - first);
+    part.a += TransA ? first : first * g.lda;
+    part.c += first * g.N;
+    if (part.gate != nullptr) part.gate += first * g.N;
+    cuda::launch(cuda::gemm_kernel<Tile, TransA, TransB>,
+                 dim3(blocks_for(g.N, Tile::columns), blocks_for(part.M, Tile::rows)), dim3(Tile::threads), 0,
+                 device.context()->stream(), part);
+  }
+}
+
+/// The largest tile that still gives every multiprocessor a block; the bits are those of any other.
+template <bool TransA, bool TransB>
+void gemm(const Cuda& device, const cuda::GemmArguments& g) {
+  if (g.M == 0 || g.N == 0) return;
+  const auto tiles = [&](std::size_t rows, std::size_t columns) {
+    return (g.M + rows - 1) / rows * ((g.N + columns - 1) / columns);
+  };
+  const auto enough = static_cast<std::size_t>(device.context()->multiprocessors());
+  if (tiles(128, 128) >= enough) return launch_tile<cuda::GemmTile<128, 128, 8, 8, 8>, TransA, TransB>(device, g);
+  if (tiles(64, 64) >= enough) return launch_tile<cuda::GemmTile<64, 64, 16, 4, 4>, TransA, TransB>(device, g);
+  launch_tile<cuda::GemmTile<32, 32, 16, 4, 4>, TransA, TransB>(device, g);
+}
+
+}  // namespace
+
+void dense_forward(const Cuda& device, cuda::Input x, cuda::Input w, cuda::Input b, const Activation& f,
+                   cuda::Output y) {
+  const std::size_t rows = y.rows(), in = w.rows(), out = w.columns();
+  if (rows == 0) return;
+  const bool relu = f.kind == ActivationKind::relu;
+  if (out == 1) {
+    cuda::launch(dots_kernel, dim3(blocks_for(rows, 8)), dim3(128), 0, device.context()->stream(), x.data(), w.data(),
+                 b.empty() ? nullptr : b.data(), relu ? 0.0f : -MathConstants<float>::infinity, y.data(), rows, in);
+  } else {
+    gemm<false, false>(device, {.M = rows,
+                                .N = out,
+                                .K = in,
+                                .a = x.data(),
+                                .lda = in,
+                                .b = w.data(),
+                                .ldb = out,
+                                .c = y.data(),
+                                .bias = b.data(),
+                                .gate = nullptr,
+                                .start = b.empty() ? cuda::Start::zero : cuda::Start::bias,
+                                .epilogue = relu ? cuda::Epilogue::relu : cuda::Epilogue::none});
+  }
+  if (f.kind != ActivationKind::identity && !relu) activation_forward(device, f, y, y);
+}
+
+void dense_backward_input(const Cuda& device, cuda::Input dy, cuda::Input w, const Activation& f, cuda::Input x,
+                          cuda::Output dx) {
+  const std::size_t rows = dx.rows(), in = w.rows(), out = w.columns();
+  if (rows == 0) return;
+  const bool relu = f.kind == ActivationKind::relu;
+  const float* const gate = relu ? x.data() : nullptr;
+  if (out == 1) {
+    cuda::launch(outer_kernel, dim3(blocks_for(rows * in, 256)), dim3(256), 0, device.context()->stream(), dy.data(),
+                 w.data(), gate, dx.data(), rows, in);
+  } else {
+    gemm<false, true>(device, {.M = rows,
+                               .N = in,
+                               .K = out,
+                               .a = dy.data(),
+                               .lda = out,
+                               .b = w.data(),
+                               .ldb = out,
+                               .c = dx.data(),
+                               .bias = nullptr,
+                               .gate = gate,
+                               .start = cuda::Start::zero,
+                               .epilogue = relu ? cuda::Epilogue::gate : cuda::Epilogue::none});
+  }
+  if (f.kind != ActivationKind::identity && !relu) activation_backward(device, f, {}, x, dx, dx);
+}
+
+void dense_backward_weights(const Cuda& device, cuda::Input x, cuda::Input dy, cuda::Output dw, cuda::Output db,
+                            bool add) {
+  const std::size_t rows = x.rows(), in = dw.rows(), out = dw.columns();
+  const cudaStream_t stream = device.context()->stream();
+  if (out == 1) {
+    cuda::launch(one_output_gradients_kernel, dim3(blocks_for(in + 1, 64)), dim3(64), 0, stream, x.data(), dy.data(),
+                 rows, in, add, dw.data(), db.empty() ? nullptr : db.data());
+    return;
+  }
+  if (!db.empty()) {
+    cuda::launch(add_rows_kernel, dim3(blocks_for(out, 64)), dim3(64), 0, stream, dy.data(), rows, out, add, db.data());
+  }
+  gemm<true, false>(device, {.M = in,
+                             .N = out,
+                             .K = rows,
+                             .a = x.data(),
+                             .lda = in,
+                             .b = dy.data(),
+                             .ldb = out,
+                             .c = dw.data(),
+                             .bias = nullptr,
+                             .gate = nullptr,
+                             .start = add ? cuda::Start::add : cuda::Start::zero,
+                             .epilogue = cuda::Epilogue::none});
+}
+
+}  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,0 +1,250 @@
+// The CUDA device itself: finding the GPU, its stream, memory and copies. No kernel but all_finite's.
+#include "context.cuh"
+#include "lane.cuh"
+
+#include <minitrain/cuda/memory.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace minitrain::inline MINITRAIN_ABI {
+namespace {
+
+/// Makes a GPU current for the calling thread, and puts back the one that was.
+class Current {
+ public:
+  explicit Current(int index) {
+    cuda::check(cudaGetDevice(&before_), "cudaGetDevice");
+    if (before_ != index) cuda::check(cudaSetDevice(index), "cudaSetDevice");
+    index_ = index;
+  }
+  ~Current() {
+    if (before_ != index_) static_cast<void>(cudaSetDevice(before_));
+  }
+  Current(const Current&) = delete;
+  Current& operator=(const Current&) = delete;
+
+ private:
+  int before_ = 0, index_ = 0;
+};
+
+/// found[0] = 1 when an element is infinite or NaN. Every thread that sees one writes the same, so no order shows.
+__global__ void __launch_bounds__(256) find_non_finite_kernel(const float* x, std::size_t count, int* found) {
+  const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
+  bool here = false;
+  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
+    here = here || (__float_as_uint(x[i]) & 0x7f800000u) == 0x7f800000u;
+  }
+  if (here) atomicOr(found, 1);
+}
+
+std::string counted(const char* what, std::size_t bytes) { return joined({what, bytes, " bytes"}); }
+
+}  // namespace
+
+namespace cuda {
+
+int device_count(std::string* why) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess && count > 0) return count;
+  static_cast<void>(cudaGetLastError());
+  if (why != nullptr) {
+    if (status == cudaErrorInsufficientDriver) {
+      *why = "there is no NVIDIA driver, or it is older than the CUDA runtime: install a newer driver";
+    } else if (status == cudaErrorNoDevice || status == cudaSuccess) {
+      *why = "there is no NVIDIA GPU that CUDA can see: check nvidia-smi and CUDA_VISIBLE_DEVICES";
+    } else {
+      *why = joined({"the GPUs cannot be counted: ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ")"});
+    }
+  }
+  return 0;
+}
+
+void copy_from_host(const Cuda& device, const void* host, void* to, std::size_t bytes) {
+  if (bytes == 0) return;
+  // From pageable memory, the runtime has taken the bytes when this returns.
+  check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream_of(device)), "copy to the GPU");
+}
+
+void copy_to_host(const Cuda& device, const void* from, void* host, std::size_t bytes) {
+  if (bytes != 0) {
+    check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream_of(device)), "copy from the GPU");
+  }
+  device.synchronize();
+}
+
+void fill_zero(const Cuda& device, void* to, std::size_t bytes) {
+  if (bytes != 0) check(cudaMemsetAsync(to, 0, bytes, stream_of(device)), "fill with zero");
+}
+
+}  // namespace cuda
+
+Cuda::Context::Context(const CudaOptions& options) : options_(options) {
+  std::string why;
+  const int count = cuda::device_count(&why);
+  if (count == 0) throw DeviceError(ErrorCode::device_unavailable, {"Cuda: ", why, ", or train on Cpu{}"});
+  if (options_.index < 0 || options_.index >= count) {
+    throw DeviceError(ErrorCode::device_unavailable,
+                      {"Cuda: device ", options_.index, " of ", count, ": ask for 0 to ", count - 1});
+  }
+  const Current current(options_.index);
+  cudaDeviceProp properties;
+  cuda::check(cudaGetDeviceProperties(&properties, options_.index), "Cuda: properties of the GPU");
+  name_ = properties.name;
+  compute_capability_ = 10 * properties.major + properties.minor;
+  multiprocessors_ = properties.multiProcessorCount;
+  cudaFuncAttributes attributes;
+  if (cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(find_non_finite_kernel)) != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    throw DeviceError(ErrorCode::device_unavailable,
+                      {"Cuda: minitrain::cuda has no code for ", name_, ", compute capability ", properties.major, ".",
+                       properties.minor, ": build it with CMAKE_CUDA_ARCHITECTURES=", compute_capability_});
+  }
+  try {
+    cuda::check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Cuda: a stream");
+    for (Staging& slot : staging_) {
+      cuda::check(cudaEventCreateWithFlags(&slot.copied, cudaEventDisableTiming), "Cuda: an event");
+    }
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+Cuda::Context::~Context() { release(); }
+
+void Cuda::Context::release() noexcept {
+  // Errors have nowhere to go: what can be given back is.
+  int before = 0;
+  static_cast<void>(cudaGetDevice(&before));
+  static_cast<void>(cudaSetDevice(options_.index));
+  if (stream_ != nullptr) static_cast<void>(cudaStreamSynchronize(stream_));
+  for (Piece& piece : scratch_) {
+    if (piece.data != nullptr) static_cast<void>(cudaFreeAsync(piece.data, stream_));
+  }
+  for (Staging& slot : staging_) {
+    if (slot.device.data != nullptr) static_cast<void>(cudaFreeAsync(slot.device.data, stream_));
+    if (slot.pinned != nullptr) static_cast<void>(cudaFreeHost(slot.pinned));
+    if (slot.copied != nullptr) static_cast<void>(cudaEventDestroy(slot.copied));
+  }
+  if (stream_ != nullptr) static_cast<void>(cudaStreamDestroy(stream_));
+  static_cast<void>(cudaSetDevice(before));
+}
+
+std::size_t Cuda::Context::available() {
+  const Current current(options_.index);
+  std::size_t free = 0, total = 0;
+  cuda::check(cudaMemGetInfo(&free, &total), "memory of the GPU");
+  if (options_.memory_limit != 0) {
+    free = std::min(free, options_.memory_limit - std::min(options_.memory_limit, allocated_));
+  }
+  return free;
+}
+
+void* Cuda::Context::raw_allocate(std::size_t bytes) {
+  const Current current(options_.index);
+  void* p = nullptr;
+  cudaError_t status = cudaErrorMemoryAllocation;
+  if (options_.memory_limit == 0 || bytes <= options_.memory_limit - std::min(options_.memory_limit, allocated_)) {
+    status = cudaMallocAsync(&p, bytes, stream_);
+  }
+  if (status == cudaErrorMemoryAllocation) {
+    static_cast<void>(cudaGetLastError());  // reported here; the device stays usable
+    throw DeviceError(ErrorCode::out_of_memory,
+                      {"Cuda: no memory for ", counted("", bytes), " on ", name_, ": ", counted("free ", available()),
+                       ", held by this device ", allocated_, ": use a smaller micro_batch_size, model or data set"});
+  }
+  cuda::check(status, "Cuda: allocation");
+  allocated_ += bytes;
+  peak_ = std::max(peak_, allocated_);
+  return p;
+}
+
+void* Cuda::Context::allocate(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  void* const p = raw_allocate(bytes);
+  const cudaError_t status = cudaMemsetAsync(p, 0, bytes, stream_);
+  if (status != cudaSuccess) {
+    deallocate(p, bytes);
+    cuda::check(status, "Cuda: fill with zero");
+  }
+  return p;
+}
+
+void Cuda::Context::deallocate(void* p, std::size_t bytes) noexcept {
+  if (p == nullptr) return;
+  static_cast<void>(cudaFreeAsync(p, stream_));
+  allocated_ -= bytes;
+}
+
+void* Cuda::Context::grow(Piece& piece, std::size_t bytes) {
+  if (bytes <= piece.bytes) return piece.data;
+  deallocate(std::exchange(piece.data, nullptr), std::exchange(piece.bytes, 0));
+  piece.data = raw_allocate(bytes);
+  piece.bytes = bytes;
+  return piece.data;
+}
+
+const void* Cuda::Context::upload_bytes(const void* host, std::size_t bytes) {
+  Staging& slot = staging_[next_staging_++ % staging_slots];
+  if (slot.in_flight) cuda::check(cudaEventSynchronize(slot.copied), "wait for an upload");
+  slot.in_flight = false;
+  if (bytes > slot.bytes) {
+    if (slot.pinned != nullptr) cuda::check(cudaFreeHost(std::exchange(slot.pinned, nullptr)), "pinned memory");
+    slot.bytes = 0;
+    cuda::check(cudaMallocHost(&slot.pinned, bytes), "pinned memory");
+    slot.bytes = bytes;
+  }
+  void* const to = grow(slot.device, bytes);
+  if (bytes == 0) return to;
+  std::memcpy(slot.pinned, host, bytes);
+  cuda::check(cudaMemcpyAsync(to, slot.pinned, bytes, cudaMemcpyHostToDevice, stream_), "upload");
+  cuda::check(cudaEventRecord(slot.copied, stream_), "upload");
+  slot.in_flight = true;
+  return to;
+}
+
+void Cuda::Context::synchronize() { cuda::check(cudaStreamSynchronize(stream_), "Cuda: the work queued before"); }
+
+Cuda::Cuda(const CudaOptions& options) : context_(std::make_shared<Context>(options)) {}
+int Cuda::index() const noexcept { return context_->index(); }
+const std::string& Cuda::name() const noexcept { return context_->name(); }
+void* Cuda::allocate(std::size_t bytes) const { return context_->allocate(bytes); }
+std::size_t Cuda::allocated_bytes() const noexcept { return context_->allocated(); }
+std::size_t Cuda::peak_allocated_bytes() const noexcept { return context_->peak(); }
+void Cuda::synchronize() const { context_->synchronize(); }
+void Cuda::Memory::deallocate(void* p, std::size_t bytes) const noexcept {
+  if (context_ != nullptr) context_->deallocate(p, bytes);
+}
+
+Cuda::Scope::Scope(int index) {
+  cuda::check(cudaGetDevice(&before_), "cudaGetDevice");
+  cuda::check(cudaSetDevice(index), "cudaSetDevice");
+}
+Cuda::Scope::~Scope() { static_cast<void>(cudaSetDevice(before_)); }
+
+std::string describe_device(const Cuda& device) {
+  const int capability = device.context()->compute_capability();
+  return joined({"CUDA, ", device.name(), " (device ", device.index(), ", compute capability ", capability / 10, ".",
+                 capability % 10, ")"});
+}
+
+bool all_finite(const Cuda& device, const View<const float, Cuda>& x) {
+  int* const found = device.context()->scratch<int>(0, 1);
+  cuda::fill_zero(device, found, sizeof(int));
+  if (!x.empty()) {
+    cuda::launch(find_non_finite_kernel, dim3(cuda::blocks_for(x.size(), 256, 4096)), dim3(256), 0,
+                 cuda::stream_of(device), x.data(), x.size(), found);
+  }
+  int answer = 0;
+  cuda::copy_to_host(device, found, &answer, sizeof answer);
+  return answer == 0;
+}
+
+std::size_t choose_micro_batch(const Cuda& device, std::size_t batch_size, std::size_t bytes_per_sample, std::size_t) {
+  const std::size_t most = device.context()->available() / 4 / std::max<std::size_t>(bytes_per_sample, 1);
+  return std::clamp<std::size_t>(most, 1, batch_size);
+}
+
+}  // namespace minitrain::inline MINITRAIN_ABI

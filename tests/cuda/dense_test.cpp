@@ -1,0 +1,97 @@
+// Dense layers on the GPU have the bits of the CPU: every tile, every edge of one, every start and every end of a sum.
+
+#include <minitrain/cpu/dense.hpp>
+
+#include "cuda/support.hpp"
+
+#include <tuple>
+
+namespace {
+
+using test::in;
+using test::on;
+
+struct Sizes {
+  std::size_t rows, inputs, outputs;
+};
+
+/// Forward, and backward twice, once into fresh gradients and once more on top of them.
+template <class Device>
+void run_dense(const Device& device, const Sizes& s, const minitrain::Activation& f, bool bias,
+               test::Results& results) {
+  using namespace minitrain;
+  const auto x = on(device, test::mixed({s.rows, s.inputs}, 1)),
+             w = on(device, test::uniform({s.inputs, s.outputs}, 2));
+  const auto b = on(device, test::uniform({bias ? s.outputs : 0}, 3)),
+             dy = on(device, test::mixed({s.rows, s.outputs}, 4));
+  Tensor<float, Device> y(device, {s.rows, s.outputs}), dx(device, {s.rows, s.inputs});
+  Tensor<float, Device> dw(device, {s.inputs, s.outputs}), db(device, {bias ? s.outputs : 0});
+  dense_forward(device, in(x), in(w), in(b), f, y.view());
+  results.add("y", device, y.view());
+  dense_backward_input(device, in(dy), in(w), f, in(x), dx.view());
+  results.add("dx", device, dx.view());
+  for (const bool add : {false, true}) {
+    dense_backward_weights(device, in(x), in(dy), dw.view(), db.view(), add);
+    results.add("dw", device, dw.view());
+    results.add("db", device, db.view());
+  }
+}
+
+void check_dense(const Sizes& s, minitrain::ActivationKind kind, bool bias) {
+  CAPTURE(s.rows, s.inputs, s.outputs, static_cast<int>(kind), bias);
+  test::check_same_bits(minitrain::Cuda{0}, [&](const auto& device, test::Results& results) {
+    run_dense(device, s, {kind}, bias, results);
+  });
+}
+
+constexpr minitrain::ActivationKind kinds[] = {minitrain::ActivationKind::identity, minitrain::ActivationKind::relu,
+                                               minitrain::ActivationKind::tanh};
+
+}  // namespace
+
+TEST_CASE("Dense layers on the GPU have the bits of the CPU", "[exactness]") {
+  std::size_t turn = 0;
+  for (const std::size_t rows : {0, 1, 2, 31, 33, 70}) {
+    for (const std::size_t inputs : {1, 7, 16, 17, 65}) {
+      for (const std::size_t outputs : {1, 2, 10, 33, 64}) {
+        check_dense({rows, inputs, outputs}, kinds[turn % std::size(kinds)], turn % 2 == 0);
+        ++turn;
+      }
+    }
+  }
+}
+
+TEST_CASE("Dense layers on the GPU have the bits of the CPU whatever tile they take", "[exactness]") {
+  using minitrain::ActivationKind;
+  // Of four multiprocessors, the emulator's: tiles of 64 by 64 from 128 by 128 on, tiles of 128 by 128 from 256 by 256.
+  for (const Sizes& s : {Sizes{129, 20, 130}, Sizes{20, 129, 131}, Sizes{257, 9, 258}, Sizes{18, 260, 257}}) {
+    check_dense(s, ActivationKind::relu, true);
+  }
+}
+
+TEST_CASE("Weight gradients on the GPU do not depend on the split of the batch", "[exactness]") {
+  using namespace minitrain;
+  const Cuda device{0};
+  const auto scope = device.arithmetic_scope();
+  for (const std::size_t outputs : {1, 5, 40}) {
+    const std::size_t rows = 75, inputs = 19;
+    const auto x = on(device, test::uniform({rows, inputs}, 5)), dy = on(device, test::uniform({rows, outputs}, 6));
+    const auto gradients = [&](std::size_t part) {
+      Tensor<float, Cuda> dw(device, {inputs, outputs}), db(device, {outputs});
+      for (std::size_t first = 0; first < rows; first += part) {
+        const std::size_t count = std::min(part, rows - first);
+        dense_backward_weights(device, in(x).rows(first, count), in(dy).rows(first, count), dw.view(), db.view(),
+                               first > 0);
+      }
+      test::Results results;
+      results.add("dw", device, dw.view());
+      results.add("db", device, db.view());
+      return results;
+    };
+    const test::Results whole = gradients(rows);
+    for (const std::size_t part : {1, 16, 31, 64}) {
+      CAPTURE(outputs, part);
+      whole.check_equal(gradients(part));
+    }
+  }
+}

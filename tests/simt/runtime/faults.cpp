@@ -1,0 +1,61 @@
+// Faults of the machine, and what tests may ask of it.
+
+#include "call.hpp"
+
+namespace simt {
+
+using runtime::the_runtime;
+
+Faults& faults() { return the_runtime().faults; }
+
+namespace {
+
+void repair() {
+  auto& r = the_runtime();
+  const std::lock_guard lock(r.mutex);
+  r.faults = {};
+  r.abandon();
+  r.sticky = cudaSuccess;
+  r.unreported = nullptr;
+  runtime::thread_state() = {};
+}
+
+}  // namespace
+
+FaultScope::FaultScope(const Faults& wanted) {
+  repair();
+  faults() = wanted;
+}
+FaultScope::~FaultScope() { repair(); }
+
+Usage usage() {
+  auto& r = the_runtime();
+  const std::lock_guard lock(r.mutex);
+  std::size_t waiting = 0;
+  for (const auto* s : r.all_streams()) waiting += s->queue.size();
+  const auto& memory = engine::device_memory();
+  return {.device_blocks = memory.count(),
+          .device_bytes = memory.bytes(),
+          .pinned_blocks = r.pinned.size(),
+          .streams = r.streams.size(),
+          .events = r.events.size(),
+          .graphs = r.graphs.size() + r.executables.size(),
+          .operations_waiting = waiting,
+          .kernels = r.kernels,
+          .copies = r.copies,
+          .fills = r.fills,
+          .allocations = r.allocations};
+}
+
+}  // namespace simt
+
+using namespace simt::runtime;
+
+// Forgets errors and work that waits. Memory stays: whoever owns it may still give it back.
+cudaError_t cudaDeviceReset() {
+  return call(Needs::nothing, [](Runtime& r) {
+    r.abandon();
+    r.sticky = cudaSuccess;
+    return r.device_state();
+  });
+}
