@@ -12,7 +12,8 @@ void train(benchmark::State& state, const std::string& name) {
   text += ":" + std::to_string(state.range(1));
   const peers::Workload workload = peers::parse_workload(text);
   const minitrain::Dataset data = peers::make_data(workload);
-  minitrain::Trainer trainer = peers::make_trainer(workload, static_cast<std::size_t>(state.range(2)));
+  minitrain::Trainer trainer =
+      peers::make_trainer(workload, minitrain::Cpu{{.threads = static_cast<std::size_t>(state.range(2))}});
   bool running = true;
   // The first step grows what has to grow; the clock starts behind it.
   const auto on_step = [&](const minitrain::StepEvent&) {

@@ -12,7 +12,7 @@
 static void measure(const char* peer, const std::string& text, std::size_t threads, double seconds) {
   const peers::Workload workload = peers::parse_workload(text);
   const minitrain::Dataset data = peers::make_data(workload);
-  minitrain::Trainer trainer = peers::make_trainer(workload, threads);
+  minitrain::Trainer trainer = peers::make_trainer(workload, minitrain::Cpu{{.threads = threads}});
   peers::StepTimer timer(seconds);
   bool done = false;
   const auto on_step = [&](const minitrain::StepEvent&) {

@@ -2,6 +2,7 @@
 """PyTorch's time per optimizer step, one JSON line per workload, as minitrain_steps prints them.
 
 usage: pytorch_steps.py NAME THREADS SECONDS WORKLOAD...      pytorch_steps.py pytorch 1 2 S1:10000:32 S4:128
+       with THREADS = cuda: on the GPU, model and data in its memory
 
 The loop a user would write, eager: a permutation each epoch, rows picked by index, zero_grad, forward, loss, backward,
 step. Workloads as in workloads.hpp; blocks and clean blocks as in step_timer.hpp.
@@ -30,9 +31,10 @@ def workload(text):
     return name, samples, numbers[-1], widths, classes, adam
 
 
-def training(samples, batch, widths, classes, adam):
+def training(device, samples, batch, widths, classes, adam):
     """Trains for ever, one optimizer step per next()."""
     torch.manual_seed(0)
+    torch.set_default_device(device)
     layers = []
     for inputs, outputs in zip(widths, widths[1:]):
         layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
@@ -65,20 +67,22 @@ def quantile(values, q):
     return values[below] + (position - below) * (values[above] - values[below])
 
 
-def measure(steps, seconds):
+def measure(steps, seconds, wait):
     """Wall and processor seconds per step of every block, whether it was clean, steps per block."""
     quickest, begin = BLOCK, time.perf_counter()
     while time.perf_counter() - begin < WARM_UP:
         start = time.perf_counter()
         next(steps)
+        wait()
         quickest = min(quickest, time.perf_counter() - start)
-    per_block = int(BLOCK / quickest)
+    per_block = max(1, int(BLOCK / quickest))
     wall, processor, clean = [], [], []
     begin = time.perf_counter()
     while len(wall) < FEWEST_BLOCKS or time.perf_counter() - begin < seconds:
         before, cpu, start = switches(), time.process_time(), time.perf_counter()
         for _ in range(per_block):
             next(steps)
+        wait()
         wall.append((time.perf_counter() - start) / per_block)
         processor.append((time.process_time() - cpu) / per_block)
         clean.append(switches() == before)
@@ -89,11 +93,14 @@ def main(arguments):
     if len(arguments) < 4:
         print(__doc__, file=sys.stderr)
         return 2
-    peer, threads, seconds = arguments[0], int(arguments[1]), float(arguments[2])
+    peer, seconds = arguments[0], float(arguments[2])
+    device = "cuda" if arguments[1] == "cuda" else "cpu"
+    threads = 1 if device == "cuda" else int(arguments[1])
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     torch.set_num_threads(threads)
     for text in arguments[3:]:
         name, samples, batch, *rest = workload(text)
-        wall, processor, clean, per_block = measure(training(samples, batch, *rest), seconds)
+        wall, processor, clean, per_block = measure(training(device, samples, batch, *rest), seconds, wait)
         undisturbed = [w for w, ok in zip(wall, clean) if ok]
         if len(undisturbed) >= FEWEST_BLOCKS:
             step = quantile(undisturbed, 0.5)

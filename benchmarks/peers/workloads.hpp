@@ -68,10 +68,10 @@ inline minitrain::Dataset make_data(const Workload& w) {
 }
 
 /// Epochs enough for any measurement: it ends the run itself.
-inline minitrain::Trainer<> make_trainer(const Workload& w, std::size_t threads) {
+template <class Device>
+minitrain::Trainer<float, Device> make_trainer(const Workload& w, const Device& device) {
   using namespace minitrain;
   const Mlp model{.widths = w.widths};
-  const Cpu device{{.threads = threads}};
   const TrainerOptions options{.epochs = 100'000, .batch_size = w.batch, .seed = 1};
   if (w.classes) return {device, model, SoftmaxCrossEntropy{}, Adam{.learning_rate = 1e-3f}, options};
   if (w.adam) return {device, model, MeanSquaredError{}, Adam{.learning_rate = 1e-3f}, options};

@@ -14,7 +14,7 @@ namespace minitrain::inline MINITRAIN_ABI {
 ///   struct MeanAbsoluteError {
 ///     static constexpr bool uses_labels = false;         // true: class labels instead of targets
 ///     static const char* name() { return "MeanAbsoluteError"; }
-///     void check(std::size_t outputs) const {}           // throws when it does not fit a model with so many outputs
+///     void check(std::size_t) const {}                   // throws when it does not fit a model with so many outputs
 ///     template <class T, class Device>
 ///     void operator()(const Device&, const LossArguments<T, Device>& a) const {   // on the CPU
 ///       const T columns = T(a.y.columns());
