@@ -40,8 +40,8 @@ class Cuda::Context {
   }
   static constexpr std::size_t scratch_slots = 4;
 
-  /// Copies a few values to the GPU through pinned memory, without waiting for what is queued. They stay until
-  /// `staging_slots` more calls.
+  /// Copies a few values to the GPU through pinned memory, without waiting for what is queued, unless it is an upload
+  /// `staging_slots` calls ago. They stay as long.
   template <class T>
   const T* upload(const T* host, std::size_t count) {
     static_assert(std::is_trivially_copyable_v<T>);

@@ -10,23 +10,7 @@
 namespace minitrain::inline MINITRAIN_ABI {
 namespace {
 
-/// Makes a GPU current for the calling thread, and puts back the one that was.
-class Current {
- public:
-  explicit Current(int index) {
-    cuda::check(cudaGetDevice(&before_), "cudaGetDevice");
-    if (before_ != index) cuda::check(cudaSetDevice(index), "cudaSetDevice");
-    index_ = index;
-  }
-  ~Current() {
-    if (before_ != index_) static_cast<void>(cudaSetDevice(before_));
-  }
-  Current(const Current&) = delete;
-  Current& operator=(const Current&) = delete;
-
- private:
-  int before_ = 0, index_ = 0;
-};
+using Current = Cuda::Scope;
 
 /// found[0] = 1 when an element is infinite or NaN. Every thread that sees one writes the same, so no order shows.
 __global__ void __launch_bounds__(256) find_non_finite_kernel(const float* x, std::size_t count, int* found) {
@@ -63,8 +47,8 @@ int device_count(std::string* why) {
 
 void copy_from_host(const Cuda& device, const void* host, void* to, std::size_t bytes) {
   if (bytes == 0) return;
-  // From pageable memory, the runtime has taken the bytes when this returns.
   check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream_of(device)), "copy to the GPU");
+  device.synchronize();  // pinned memory, and pageable memory that the GPU can read itself, is not staged
 }
 
 void copy_to_host(const Cuda& device, const void* from, void* host, std::size_t bytes) {
@@ -75,7 +59,9 @@ void copy_to_host(const Cuda& device, const void* from, void* host, std::size_t 
 }
 
 void fill_zero(const Cuda& device, void* to, std::size_t bytes) {
-  if (bytes != 0) check(cudaMemsetAsync(to, 0, bytes, stream_of(device)), "fill with zero");
+  if (bytes == 0) return;
+  const Current current(device.index());
+  check(cudaMemsetAsync(to, 0, bytes, stream_of(device)), "fill with zero");
 }
 
 }  // namespace cuda
@@ -95,12 +81,14 @@ Cuda::Context::Context(const CudaOptions& options) : options_(options) {
   compute_capability_ = 10 * properties.major + properties.minor;
   multiprocessors_ = properties.multiProcessorCount;
   cudaFuncAttributes attributes;
-  if (cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(find_non_finite_kernel)) != cudaSuccess) {
+  const cudaError_t status = cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(find_non_finite_kernel));
+  if (status == cudaErrorNoKernelImageForDevice || status == cudaErrorInvalidDeviceFunction) {
     static_cast<void>(cudaGetLastError());
     throw DeviceError(ErrorCode::device_unavailable,
                       {"Cuda: minitrain::cuda has no code for ", name_, ", compute capability ", properties.major, ".",
                        properties.minor, ": build it with CMAKE_CUDA_ARCHITECTURES=", compute_capability_});
   }
+  cuda::check(status, "Cuda: the GPU cannot be used");
   try {
     cuda::check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Cuda: a stream");
     for (Staging& slot : staging_) {
@@ -163,6 +151,7 @@ void* Cuda::Context::raw_allocate(std::size_t bytes) {
 
 void* Cuda::Context::allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
+  const Current current(options_.index);
   void* const p = raw_allocate(bytes);
   const cudaError_t status = cudaMemsetAsync(p, 0, bytes, stream_);
   if (status != cudaSuccess) {
@@ -218,11 +207,13 @@ void Cuda::Memory::deallocate(void* p, std::size_t bytes) const noexcept {
   if (context_ != nullptr) context_->deallocate(p, bytes);
 }
 
-Cuda::Scope::Scope(int index) {
+Cuda::Scope::Scope(int index) : index_(index) {
   cuda::check(cudaGetDevice(&before_), "cudaGetDevice");
-  cuda::check(cudaSetDevice(index), "cudaSetDevice");
+  if (before_ != index_) cuda::check(cudaSetDevice(index_), "cudaSetDevice");
 }
-Cuda::Scope::~Scope() { static_cast<void>(cudaSetDevice(before_)); }
+Cuda::Scope::~Scope() {
+  if (before_ != index_) static_cast<void>(cudaSetDevice(before_));
+}
 
 std::string describe_device(const Cuda& device) {
   const int capability = device.context()->compute_capability();
@@ -231,6 +222,7 @@ std::string describe_device(const Cuda& device) {
 }
 
 bool all_finite(const Cuda& device, const View<const float, Cuda>& x) {
+  const Current current(device.index());
   int* const found = device.context()->scratch<int>(0, 1);
   cuda::fill_zero(device, found, sizeof(int));
   if (!x.empty()) {

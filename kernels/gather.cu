@@ -19,7 +19,7 @@ __device__ inline float value_of(std::uint8_t x, float scale, float offset) {
 template <class S, class T>
 __global__ void __launch_bounds__(256)
     gather_kernel(const S* table, const std::uint64_t* rows, T* out, std::size_t count, std::size_t columns,
-                  double scale, double offset) {
+                  float scale, float offset) {
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
     out[i] = value_of(table[rows[i / columns] * columns + i % columns], scale, offset);

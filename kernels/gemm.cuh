@@ -33,7 +33,6 @@ template <int BM, int BN, int BK, int TM, int TN>
 struct GemmTile {
   static constexpr int rows = BM, columns = BN, depth = BK, thread_rows = TM, thread_columns = TN;
   static constexpr int threads = (BM / TM) * (BN / TN);
-  static constexpr int a_loads = BM * BK / threads, b_loads = BK * BN / threads;
   static_assert(BM * BK % threads == 0 && BK * BN % threads == 0 && TM % 4 == 0 && TN % 4 == 0);
 };
 

@@ -12,9 +12,9 @@
 
 // MINITRAIN_SHARED(float, tile, [64][68]);              __shared__ float tile[64][68];
 // MINITRAIN_SHARED_ALIGNED(16, float, tile, [64][68]);  the same, for vector accesses
-// MINITRAIN_DYNAMIC_SHARED(float, weights);             float* weights: the launch's dynamic shared memory, 16-byte
-// aligned MINITRAIN_SITE                                        last in a parameter list: the caller's line, for the
-// emulator
+// MINITRAIN_DYNAMIC_SHARED(float, weights);             float* weights: the dynamic shared memory, 16-byte aligned
+//
+// MINITRAIN_SITE, last in a parameter list, is the caller's line, for the emulator.
 #if defined(MINITRAIN_SIMT)
 #define MINITRAIN_SHARED_ALIGNED(align, type, name, ...) \
   auto& name = ::simt::shared_variable<type __VA_ARGS__>([] {}, #name, align)
@@ -42,13 +42,17 @@ inline void check(cudaError_t status, const char* what) {
 }
 
 /// The kernel's name as in the source, for messages. "a kernel" where the runtime cannot tell, as after a fault.
-inline std::string kernel_name(const void* kernel) {
+inline std::string kernel_name([[maybe_unused]] const void* kernel) {
+#if defined(CUDART_VERSION) && CUDART_VERSION < 12030  // which cannot tell
+  return "a kernel";
+#else
   const char* mangled = nullptr;
   if (cudaFuncGetName(&mangled, kernel) != cudaSuccess || mangled == nullptr) return "a kernel";
   char* const readable = abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr);
   const std::string name = readable != nullptr ? readable : mangled;
   std::free(readable);
   return name;
+#endif
 }
 
 [[noreturn]] inline void launch_failed(cudaError_t status, const void* kernel, dim3 grid, dim3 block,
@@ -117,7 +121,7 @@ struct Sum {
   __device__ float operator()(float a, float b) const { return a + b; }
 };
 struct Max {
-  static constexpr float identity = -3.402823466e38f;
+  static constexpr float identity = -__builtin_huge_valf();
   __device__ float operator()(float a, float b) const { return fmaxf(a, b); }
 };
 

@@ -27,7 +27,7 @@ void* Cuda::allocate(std::size_t) const { refuse(); }
 std::size_t Cuda::allocated_bytes() const noexcept { return 0; }
 std::size_t Cuda::peak_allocated_bytes() const noexcept { return 0; }
 void Cuda::synchronize() const { refuse(); }
-Cuda::Scope::Scope(int) : before_(0) { refuse(); }
+Cuda::Scope::Scope(int) { refuse(); }
 Cuda::Scope::~Scope() {}
 
 namespace cuda {

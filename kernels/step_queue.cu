@@ -28,9 +28,9 @@ void Cuda::StepQueue::close(const Cuda& device, const View<double, Cuda>& totals
 
 std::vector<std::array<double, 3>> Cuda::StepQueue::take(const Cuda& device) {
   std::vector<std::array<double, 3>> results(size_);
-  size_ = 0;
   cuda::copy_to_host(device, results_.data(), results.data(), results.size() * sizeof results[0]);
   cuda::fill_zero(device, state_.data(), state_.size() * sizeof(double));
+  size_ = 0;
   return results;
 }
 

@@ -5,6 +5,7 @@
 #include <minitrain/cuda.hpp>
 
 #include <charconv>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -53,9 +54,17 @@ decltype(auto) with_device(std::string_view name, F&& f) {
     throw OptionError({"device \"", std::string(name), "\": wanted cpu, cuda, cuda:NUMBER or auto"});
   }
   std::string why;
+  std::optional<Cuda> gpu;
   const int count = cuda::device_count(&why);
-  if (count == 0) return detail::call_with_device(std::forward<F>(f), Cpu{}, "the CPU, because " + why);
-  return detail::call_with_device(std::forward<F>(f), Cuda{0}, joined({"the first of ", count, " GPUs"}));
+  if (count > 0) {
+    try {
+      gpu.emplace(0);
+    } catch (const DeviceError& error) {
+      why = error.what();
+    }
+  }
+  if (!gpu) return detail::call_with_device(std::forward<F>(f), Cpu{}, "the CPU, because " + why);
+  return detail::call_with_device(std::forward<F>(f), *gpu, joined({"the first of ", count, " GPUs"}));
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -27,6 +27,23 @@ mt::Tensor<float> train(const Device& device, const Configuration& c, std::size_
   return trainer.parameters();
 }
 
+/// The same by hand, one sample at a time.
+template <class Model, class Loss, class Optimizer>
+mt::Tensor<float> train_by_hand(const Configuration& c, const mt::Dataset& data, const Model& model, const Loss& loss,
+                                const Optimizer& optimizer) {
+  mt::Trainer trainer{mt::Cuda{0}, model, loss, optimizer, {.batch_size = c.batch_size, .seed = c.seed}};
+  mt::DataLoader<float, mt::Cuda> loader(data, {.batch_size = 1, .shuffle = c.shuffle, .seed = c.seed},
+                                         trainer.device());
+  for (std::size_t epoch = 0; epoch < 2; ++epoch) {
+    for (const auto& sample : loader.epoch(epoch)) {
+      trainer.accumulate(sample);
+      if (trainer.accumulated() == c.batch_size) trainer.update();
+    }
+    trainer.update();
+  }
+  return trainer.parameters();
+}
+
 struct CompareDevices {
   template <class... Run>
   void operator()(Draw& draw, const Configuration& c, const Run&... run) const {
@@ -35,6 +52,7 @@ struct CompareDevices {
     const std::size_t micro = 1 + draw.below(c.batch_size);
     CAPTURE(micro);
     CHECK(test::same_bits(expected, train(mt::Cuda{0}, c, micro, run...)));
+    if (draw.below(4) == 0) CHECK(test::same_bits(expected, train_by_hand(c, run...)));
   }
 };
 

@@ -180,7 +180,7 @@ TEST_CASE("loading weights drops gradients of the old ones", "[state]") {
   const TemporaryPath path("drop.safetensors");
   auto trainer = make(1);
   trainer.save_weights(path.get());
-  mt::DataLoader<float, test::Device> loader(data(), {.batch_size = 4});
+  mt::DataLoader<float, test::Device> loader(data(), {.batch_size = 4}, trainer.device());
   trainer.accumulate(loader.next(0, 0, 4));
   trainer.load_weights(path.get());
   CHECK(trainer.accumulated() == 0);

@@ -48,17 +48,6 @@ class Permutation {
   /// Whether 32-bit words hold all of it: they are then what the function is defined by.
   constexpr bool is_small() const noexcept { return n_ <= std::uint64_t{1} << 31; }
 
-  /// The element at position i < n.
-  constexpr std::uint64_t operator()(std::uint64_t i) const noexcept {
-    return is_small() ? walk<std::uint32_t>(i) : walk<std::uint64_t>(i);
-  }
-
-  /// The elements at positions first, first + 1, ..., first + out.size() - 1, all below n. Devices have a fill_order()
-  /// that is several times faster.
-  constexpr void fill(std::uint64_t first, std::span<std::uint64_t> out) const noexcept {
-    for (std::size_t j = 0; j < out.size(); ++j) out[j] = (*this)(first + j);
-  }
-
   /// What round `i` does to a cell: `moved` += hash of `fixed`, around `side`.
   template <class Word>
   struct Round {
@@ -80,11 +69,7 @@ class Permutation {
   }
 
  private:
-  static constexpr std::size_t most_rounds = 18;
-  struct Key {
-    std::uint64_t multiply = 1, add = 0;
-  };
-
+  // Above its uses: clang 14 evaluates no constant expression with a member template that is defined further down.
   template <class Word>
   constexpr std::uint64_t walk(std::uint64_t i) const noexcept {
     do {
@@ -97,6 +82,24 @@ class Permutation {
     } while (i >= n_);
     return i;
   }
+
+ public:
+  /// The element at position i < n.
+  constexpr std::uint64_t operator()(std::uint64_t i) const noexcept {
+    return is_small() ? walk<std::uint32_t>(i) : walk<std::uint64_t>(i);
+  }
+
+  /// The elements at positions first, first + 1, ..., first + out.size() - 1, all below n. Devices have a fill_order()
+  /// that is several times faster.
+  constexpr void fill(std::uint64_t first, std::span<std::uint64_t> out) const noexcept {
+    for (std::size_t j = 0; j < out.size(); ++j) out[j] = (*this)(first + j);
+  }
+
+ private:
+  static constexpr std::size_t most_rounds = 18;
+  struct Key {
+    std::uint64_t multiply = 1, add = 0;
+  };
 
   std::uint64_t n_, rows_ = 1, columns_ = 1;
   std::size_t rounds_ = 0;

@@ -20,8 +20,9 @@ class Tensor {
   using value_type = T;
 
   Tensor() = default;
-  /// Zero-filled.
-  explicit Tensor(const Shape& shape) : Tensor(Device{}, shape) {}
+  /// Zero-filled, on the host. Memory of another device comes from a device that is named: two values of one kind may
+  /// be two queues of work.
+  explicit Tensor(const Shape& shape) requires std::is_same_v<Device, Cpu> : Tensor(Device{}, shape) {}
   Tensor(const Device& device, const Shape& shape)
       : data_(static_cast<T*>(device.allocate(shape.size() * sizeof(T))),
               Deleter{device.memory(), shape.size() * sizeof(T)}),
@@ -29,7 +30,7 @@ class Tensor {
     if constexpr (!std::is_trivially_default_constructible_v<T>) std::uninitialized_value_construct_n(data(), size());
   }
   /// From values in row-major order (host devices only). Throws ShapeError when their number is not shape.size().
-  Tensor(const Shape& shape, std::initializer_list<T> values) : Tensor(shape) {
+  Tensor(const Shape& shape, std::initializer_list<T> values) requires std::is_same_v<Device, Cpu> : Tensor(shape) {
     if (values.size() != shape.size()) {
       throw ShapeError(ErrorCode::shape_mismatch, {"Tensor: ", values.size(), " values for shape ", to_string(shape),
                                                    ", which holds ", shape.size(), ": give one value per element"});

@@ -11,11 +11,13 @@ namespace minitrain::inline MINITRAIN_ABI {
 
 struct CudaOptions {
   int index = 0;                 // which GPU, as CUDA_VISIBLE_DEVICES orders them
-  std::size_t memory_limit = 0;  // bytes that tensors may take; 0: what the GPU has
+  std::size_t memory_limit = 0;  // bytes for tensors and working memory; 0: what the GPU has
 };
 
 /// A GPU, one stream on it and the memory allocated there. Copies are handles of the same stream: work queued through
-/// any of them runs in the order in which it was queued. One stream serves one caller at a time.
+/// any of them runs in the order in which it was queued. Two values made apart are two streams that do not wait for one
+/// another: make a trainer's data with its own device. One stream serves one caller at a time. Operations called by
+/// hand want arithmetic_scope() held where there are several GPUs.
 class Cuda {
  public:
   /// GPU 0. Throws as the other constructors do.
@@ -49,7 +51,7 @@ class Cuda {
   Memory memory() const noexcept { return Memory(context_); }
   /// Zero-filled. Throws DeviceError (out_of_memory) with the bytes wanted, free and held.
   void* allocate(std::size_t bytes) const;
-  /// Bytes that tensors of this device hold, and the most they ever held.
+  /// Bytes that tensors and working memory of this device hold, and the most they ever held.
   std::size_t allocated_bytes() const noexcept;
   std::size_t peak_allocated_bytes() const noexcept;
 
@@ -65,7 +67,7 @@ class Cuda {
     Scope& operator=(const Scope&) = delete;
 
    private:
-    int before_;
+    int before_ = 0, index_ = 0;
   };
   Scope arithmetic_scope() const { return Scope(index()); }
 

@@ -15,7 +15,7 @@ class Cuda::StepQueue {
   /// Steps that fit; take() them before there are more.
   static constexpr std::size_t capacity = 1024;
 
-  explicit StepQueue(const Cuda& device) : results_(device, Shape{capacity, 3}), state_(device, Shape{4}), size_(0) {}
+  explicit StepQueue(const Cuda& device) : results_(device, Shape{capacity, 3}), state_(device, Shape{2}), size_(0) {}
 
   std::size_t size() const noexcept { return size_; }
   /// Ends a step: its totals [3] (see LossArguments) move into the queue and become zero, and scale() becomes 1 over

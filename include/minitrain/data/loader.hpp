@@ -34,7 +34,11 @@ class DataLoader {
  public:
   /// Throws OptionError for a batch_size outside 1 to 2^31; DataError (empty_data) for an empty data set, and when
   /// drop_last leaves no batch at all.
-  DataLoader(const Dataset& data, const DataLoaderOptions& options, const Device& device = Device{})
+  DataLoader(const Dataset& data, const DataLoaderOptions& options) requires std::is_same_v<Device, Cpu>
+      : DataLoader(data, options, Device{}) {}
+  /// The same on a device. For a trainer's accumulate(), on its own, trainer.device(): another value of the same kind
+  /// may be another queue of work, which the trainer does not wait for.
+  DataLoader(const Dataset& data, const DataLoaderOptions& options, const Device& device)
       : data_(checked(data, options)),
         options_(options),
         device_(device),

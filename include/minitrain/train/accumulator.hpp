@@ -116,7 +116,9 @@ class Accumulator {
 
   /// Whether steps can be queued on the device, so that the host does not wait for each. Not with class weights: a
   /// batch that weighs nothing makes no step, and only the host could tell.
-  bool can_queue() const noexcept { return QueuesSteps<Device> && training_arguments_.class_weights.empty(); }
+  bool can_queue() const noexcept {
+    return QueuesSteps<Device> && rule_->takes_queued_scale() && training_arguments_.class_weights.empty();
+  }
   /// As update(), but the step is only queued. The queue is emptied into `settled` when it is full.
   void queue_update(const Device& device, Totals& settled) {
     if constexpr (QueuesSteps<Device>) {
@@ -128,15 +130,14 @@ class Accumulator {
       update_.learning_rate = rule_->learning_rate();
       update_.step = ++steps_;
       rule_->run(device, update_);
-      if (queue_->size() == queue_->capacity) settled.add(settle(device));
+      if (queue_->size() == queue_->capacity) settle(device, settled);
     }
   }
-  /// Waits for the queued steps and returns the sum of their totals. Throws NumericError as update() does, for the
-  /// first of them whose loss is not finite; those after it have changed nothing.
-  Totals settle(const Device& device) {
-    Totals sum;
+  /// Waits for the queued steps and adds their totals, one after the other. Throws NumericError as update() does, for
+  /// the first of them whose loss is not finite; those after it have changed nothing.
+  void settle(const Device& device, Totals& sum) {
     if constexpr (QueuesSteps<Device>) {
-      if (!queue_ || queue_->size() == 0) return sum;
+      if (!queue_ || queue_->size() == 0) return;
       const auto results = queue_->take(device);
       const std::vector<std::size_t> samples = std::exchange(queued_samples_, {});
       const std::size_t before = steps_ - results.size();
@@ -149,7 +150,6 @@ class Accumulator {
         sum.add(step);
       }
     }
-    return sum;
   }
 
   /// Forgets what has accumulated. Queued steps stay done.

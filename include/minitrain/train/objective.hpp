@@ -89,6 +89,7 @@ class UpdateRule {
   virtual std::size_t moments() const = 0;
   virtual std::string moment_name(std::size_t i) const = 0;
   virtual double learning_rate() const = 0;
+  virtual bool takes_queued_scale() const = 0;
 };
 
 template <OptimizerSpec Optimizer, class T, class Device>
@@ -103,6 +104,13 @@ class UpdateRuleOf final : public UpdateRule<T, Device> {
     return std::string(std::string_view(optimizer_.moment_name(i)));
   }
   double learning_rate() const override { return optimizer_.learning_rate; }
+  bool takes_queued_scale() const override {
+    if constexpr (requires { Optimizer::takes_queued_scale; }) {
+      return Optimizer::takes_queued_scale;
+    } else {
+      return false;
+    }
+  }
 
  private:
   Optimizer optimizer_;

@@ -101,6 +101,8 @@ class Trainer {
   /// Epochs done over the trainer's life.
   std::size_t epochs() const noexcept { return epochs_; }
   const TrainerOptions& options() const noexcept { return options_; }
+  /// The device it trains on. What is given to accumulate() and predict() is made with it, or with a copy of it.
+  const Device& device() const noexcept { return device_; }
 
   /// A copy of all parameters in the order of the layers, [parameter count]; Dense weights as [in, out].
   Tensor<T> parameters() const { return flat_parameters(device_, core_.network()); }
@@ -168,7 +170,10 @@ class Trainer {
     try {
       f();
     } catch (...) {
-      core_.drop(device_);
+      try {
+        core_.drop(device_);
+      } catch (...) {  // a device that fails now has said why already
+      }
       throw;
     }
   }
@@ -242,7 +247,7 @@ class Trainer {
     std::size_t at = 0;
     const std::size_t steps_before = core_.steps();
     const bool queue = !callbacks.on_step && core_.can_queue();
-    const OnException settle([&] { core_.settle(device_); });  // so that no queued step stays in doubt
+    const OnException settle([&] { core_.settle(device_, totals); });  // so that no queued step stays in doubt
     while (at < samples && !stop_requested_) {
       const std::size_t end = std::min(samples, at + options_.batch_size);
       accumulate_checked(loader, at, end);
@@ -265,7 +270,7 @@ class Trainer {
                            .loss = step.loss / step.weight});
       }
     }
-    if (queue) totals.add(core_.settle(device_));
+    if (queue) core_.settle(device_, totals);
     record.steps = core_.steps() - steps_before;
     if (!all_finite(device_, View<const T, Device>(core_.network().parameters().view()))) {
       throw NumericError({"fit: after step ", core_.steps(),
