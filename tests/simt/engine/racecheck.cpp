@@ -20,6 +20,16 @@ std::uint32_t offset_of(const void* code) {
   return offset >> 32 == 0 ? static_cast<std::uint32_t>(offset) : 0;
 }
 
+std::string nearest(const Region& r, Address a) {
+  for (const auto& v : r.variables) {
+    if (a >= v.low && a < v.high + 256) {
+      return "(" + std::to_string(a - v.low) + " bytes into " + v.name + ", which has " +
+             std::to_string(v.high - v.low) + ")";
+    }
+  }
+  return "(in no variable)";
+}
+
 }  // namespace
 
 void RaceChecker::launch_begins() {
@@ -33,64 +43,26 @@ std::string RaceChecker::launch_ends() {
   return all;
 }
 
-RaceChecker::Region RaceChecker::make(const void* p, std::size_t n, bool shared) {
-  const auto low = reinterpret_cast<Address>(p);
-  const auto granules = (n + granule - 1) / granule + 1;
-  Region r{low, low + n, shared, std::vector<bool>(granules), {}, {}};
-  r.pages.resize((granules + cells_in_page - 1) / cells_in_page);
-  return r;
-}
-
 void RaceChecker::block_begins(const std::byte* low, const std::byte* high) {
-  Region& r = regions_[reinterpret_cast<Address>(low)];
-  if (r.high != reinterpret_cast<Address>(high)) {
-    r = make(low, static_cast<std::size_t>(high - low), true);
-    recent_ = {};
-  } else {
-    std::fill(r.initialised.begin(), r.initialised.end(), false);
+  Region* r = shadow_.find(reinterpret_cast<Address>(low));
+  if (r == nullptr || r->low != reinterpret_cast<Address>(low) || r->high != reinterpret_cast<Address>(high)) {
+    r = &shadow_.add(low, static_cast<std::size_t>(high - low), true);
   }
-  r.variables.clear();
+  r->forget_written();
+  r->variables.clear();
 }
 
 void RaceChecker::shared_variable(const void* p, std::size_t n, const char* name) {
   const auto a = reinterpret_cast<Address>(p);
-  find(a)->variables.push_back({a, a + n, name});
+  shadow_.find(a)->variables.push_back({a, a + n, name});
 }
 
-void RaceChecker::global_allocated(const void* p, std::size_t n) {
-  regions_[reinterpret_cast<Address>(p)] = make(p, n, false);
-  recent_ = {};
-}
-
-void RaceChecker::global_freed(const void* p) {
-  regions_.erase(reinterpret_cast<Address>(p));
-  recent_ = {};
-}
+void RaceChecker::global_allocated(const void* p, std::size_t n) { shadow_.add(p, n, false); }
+void RaceChecker::global_freed(const void* p) { shadow_.remove(p); }
 
 void RaceChecker::global_initialised(const void* p, std::size_t n) {
   const auto a = reinterpret_cast<Address>(p);
-  Region* const r = find(a);
-  if (r == nullptr || n == 0) return;
-  const auto first = r->initialised.begin() + static_cast<std::ptrdiff_t>((a - r->low) / granule);
-  const auto last = r->initialised.begin() + static_cast<std::ptrdiff_t>((a + n - 1 - r->low) / granule + 1);
-  std::fill(first, last, true);
-}
-
-RaceChecker::Region* RaceChecker::find(Address a) {
-  Region*& recent = recent_[a / 256 % recent_.size()];
-  if (recent != nullptr && recent->contains(a)) return recent;
-  auto it = regions_.upper_bound(a);
-  if (it == regions_.begin()) return nullptr;
-  --it;
-  if (!it->second.contains(a)) return nullptr;
-  recent = &it->second;
-  return recent;
-}
-
-RaceChecker::Cell& RaceChecker::cell(Region& r, Address index) {
-  auto& page = r.pages[index / cells_in_page];
-  if (page == nullptr) page = std::make_unique<Page>();
-  return (*page)[index % cells_in_page];
+  if (Region* const r = shadow_.find(a)) r->set_written(a, n, true);
 }
 
 // Whether the access `a` is known to have happened before what thread `t` does now.
@@ -105,7 +77,7 @@ bool RaceChecker::ordered(const Access& a, const ThreadInfo& t, bool shared) {
 void RaceChecker::access(const ThreadInfo& t, const void* p, std::size_t n, bool write, bool atomic, const void* code) {
   if (p >= t.stack_low && p < t.stack_high) return;  // its own
   const auto a = reinterpret_cast<Address>(p);
-  Region* const r = find(a);
+  Region* const r = shadow_.find(a);
   if (r == nullptr) {
     if (!harmless(t, p, write)) report_and_stop("uses memory that is not the device's", t, n, write, code);
     return;
@@ -116,7 +88,7 @@ void RaceChecker::access(const ThreadInfo& t, const void* p, std::size_t n, bool
     report_and_stop("uses another block's shared memory", t, n, write, code);
   } else {
     const auto v = std::find_if(r->variables.begin(), r->variables.end(),
-                                [&](const Variable& x) { return a >= x.low && a + n <= x.high; });
+                                [&](const SharedVariable& x) { return a >= x.low && a + n <= x.high; });
     if (v == r->variables.end()) {
       report_and_stop("is out of bounds in shared memory " + nearest(*r, a), t, n, write, code);
     }
@@ -129,38 +101,32 @@ void RaceChecker::access(const ThreadInfo& t, const void* p, std::size_t n, bool
   now.grid_epoch = static_cast<std::uint16_t>(t.grid_epoch);
   now.thread = static_cast<std::uint16_t>(t.thread & 0x7fffu);
   now.atomic = atomic ? 1 : 0;
-  for (auto i = (a - r->low) / granule; i <= (a + n - 1 - r->low) / granule; ++i) touch(*r, i, now, t, n, write, code);
-}
-
-void RaceChecker::touch(Region& r, Address i, const Access& now, const ThreadInfo& t, std::size_t n, bool write,
-                        const void* code) {
-  Cell& c = cell(r, i);
-  const bool reads = !write || now.atomic != 0;
-  if (reads && !r.initialised[i]) {
+  const bool reads = !write || atomic;
+  if (reads && !r->written(a, n)) {
     report("reads uninitialised memory", t, n, write, code);
-    r.initialised[i] = true;
+    r->set_written(a, n, true);
   }
-  if (!ordered(c.write, t, r.shared) && !(now.atomic != 0 && c.write.atomic != 0)) {
-    report("races with the write", t, n, write, code, &c.write);
-  }
-  if (write) {
-    for (const auto& x : c.reads) {
-      if (!ordered(x, t, r.shared)) report("races with the read", t, n, write, code, &x);
+  if (write) r->set_written(a, n, true);
+  r->for_each(a, n, [&](Cell& c) {
+    if (!ordered(c.write, t, r->shared) && !(atomic && c.write.atomic != 0)) {
+      report("races with the write", t, n, write, code, &c.write);
     }
-    c = {now, {}};
-    r.initialised[i] = true;
-  } else {
-    const auto replaceable = [&](const Access& x) { return x.thread == now.thread || ordered(x, t, r.shared); };
-    c.reads[replaceable(c.reads[0]) ? 0 : 1] = now;
-  }
+    if (write) {
+      for (const auto& x : c.reads) {
+        if (!ordered(x, t, r->shared)) report("races with the read", t, n, write, code, &x);
+      }
+      c = {now, {}};
+    } else {
+      const auto replaceable = [&](const Access& x) { return x.thread == now.thread || ordered(x, t, r->shared); };
+      c.reads[replaceable(c.reads[0]) ? 0 : 1] = now;
+    }
+  });
 }
 
 void RaceChecker::copy_begins(const ThreadInfo& t, const void* p, std::size_t n, const void* code) {
   access(t, p, n, true, false, code);
   const auto a = reinterpret_cast<Address>(p);
-  Region* const r = find(a);
-  if (r == nullptr) return;
-  for (auto i = (a - r->low) / granule; i <= (a + n - 1 - r->low) / granule; ++i) r->initialised[i] = false;
+  if (Region* const r = shadow_.find(a)) r->set_written(a, n, false);
 }
 
 // The kernel's arguments, built-in variables, constants of the program.
@@ -171,16 +137,6 @@ bool RaceChecker::harmless(const ThreadInfo& t, const void* p, bool write) {
   };
   return !write && ((b >= t.arguments_low && b < t.arguments_high) || in(threadIdx) || in(blockIdx) || in(blockDim) ||
                     in(gridDim) || (p >= &__executable_start && p < &__data_start));
-}
-
-std::string RaceChecker::nearest(const Region& r, Address a) {
-  for (const auto& v : r.variables) {
-    if (a >= v.low && a < v.high + 256) {
-      return "(" + std::to_string(a - v.low) + " bytes into " + v.name + ", which has " +
-             std::to_string(v.high - v.low) + ")";
-    }
-  }
-  return "(in no variable)";
 }
 
 void RaceChecker::report(const std::string& what, const ThreadInfo& t, std::size_t n, bool write, const void* code,

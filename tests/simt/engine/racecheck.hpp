@@ -1,12 +1,11 @@
 #pragma once
 // The memory checker of the checked flavour: races, reads of what nobody wrote, accesses out of bounds, and host memory
-// used by a kernel. Every two bytes of shared and device memory have a cell: the last write and two reads since.
+// used by a kernel.
+
+#include "shadow.hpp"
 
 #include <simt/checker.hpp>
 
-#include <array>
-#include <map>
-#include <memory>
 #include <set>
 #include <vector>
 
@@ -25,48 +24,14 @@ class RaceChecker final : public Checker {
   void global_initialised(const void*, std::size_t) override;
 
  private:
-  using Address = std::uintptr_t;
-  static constexpr Address granule = 2, cells_in_page = 512;
-
-  struct Access {
-    std::uint32_t block = 0;  // serial number; 0: none
-    std::uint32_t code = 0;   // offset in the program's image
-    std::uint32_t epoch = 0, clock = 0;
-    std::uint16_t grid_epoch = 0;
-    std::uint16_t thread : 15 = 0;
-    std::uint16_t atomic : 1 = 0;
-  };
-  struct Cell {
-    Access write, reads[2];
-  };
-  using Page = std::array<Cell, cells_in_page>;
-  struct Variable {
-    Address low, high;
-    const char* name;
-  };
-  struct Region {
-    Address low = 0, high = 0;
-    bool shared = false;
-    std::vector<bool> initialised;             // one for every granule
-    std::vector<std::unique_ptr<Page>> pages;  // made when first touched
-    std::vector<Variable> variables;           // of shared memory
-    bool contains(Address a) const { return a >= low && a < high; }
-  };
-
-  static Region make(const void*, std::size_t, bool shared);
-  Region* find(Address);
-  static Cell& cell(Region&, Address index);
   static bool ordered(const Access&, const ThreadInfo&, bool shared);
   static bool harmless(const ThreadInfo&, const void*, bool write);
-  static std::string nearest(const Region&, Address);
-  void touch(Region&, Address index, const Access& now, const ThreadInfo&, std::size_t n, bool write, const void* code);
   void report(const std::string& what, const ThreadInfo&, std::size_t n, bool write, const void* code,
               const Access* other = nullptr);
   [[noreturn]] void report_and_stop(const std::string& what, const ThreadInfo&, std::size_t n, bool write,
                                     const void* code);
 
-  std::map<Address, Region> regions_;
-  std::array<Region*, 64> recent_{};  // by address
+  Shadow shadow_;
   std::vector<std::string> findings_;
   std::set<std::pair<const void*, std::uint32_t>> seen_;
 };

@@ -13,12 +13,14 @@ enum class Faulty {
   reports,  // destructors make this call: the next call that may throw does
 };
 
+void not_from_kernels();  // before anything is locked
 cudaError_t before_call(Needs, Faulty);
 cudaError_t after_call(cudaError_t);
 
 /// Runs `body` under the lock, when the device is in a state for it, and remembers the error it returns.
 template <class Body>
 cudaError_t call(Needs needs, Body&& body) {
+  not_from_kernels();
   Runtime& r = the_runtime();
   const std::lock_guard lock(r.mutex);
   const cudaError_t refused = before_call(needs, Faulty::throws);
@@ -28,6 +30,7 @@ cudaError_t call(Needs needs, Body&& body) {
 /// The same for a call that gives something back: it does so whatever has happened, and never throws.
 template <class Body>
 cudaError_t call_to_release(Body&& body) {
+  not_from_kernels();
   Runtime& r = the_runtime();
   const std::lock_guard lock(r.mutex);
   const cudaError_t refused = before_call(Needs::nothing, Faulty::reports);

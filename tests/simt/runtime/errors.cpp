@@ -43,8 +43,13 @@ cudaError_t Runtime::device_state() const {
   return sticky;
 }
 
+void not_from_kernels() {
+  if (engine::this_worker().running == nullptr) return;
+  const engine::Inside inside;
+  fail("calls the runtime API, which is the host's");
+}
+
 cudaError_t before_call(Needs needs, Faulty faulty) {
-  if (engine::this_worker().running != nullptr) fail("calls the runtime API, which is the host's");
   if (thread_state().in_host_function) return cudaErrorNotPermitted;
   Runtime& r = the_runtime();
   if (r.unreported != nullptr && faulty == Faulty::throws) {

@@ -10,23 +10,25 @@ Faults& faults() { return the_runtime().faults; }
 
 namespace {
 
-void repair() {
+// Work that waits is done by a machine that works, and dropped by one that does not.
+void change(const Faults& wanted) {
   auto& r = the_runtime();
   const std::lock_guard lock(r.mutex);
-  r.faults = {};
+  try {
+    if (r.device_state() == cudaSuccess) r.drain_all();
+  } catch (const error&) {
+    r.unreported = std::current_exception();  // the next call throws it
+  }
   r.abandon();
+  r.faults = wanted;
   r.sticky = cudaSuccess;
-  r.unreported = nullptr;
   runtime::thread_state() = {};
 }
 
 }  // namespace
 
-FaultScope::FaultScope(const Faults& wanted) {
-  repair();
-  faults() = wanted;
-}
-FaultScope::~FaultScope() { repair(); }
+FaultScope::FaultScope(const Faults& wanted) { change(wanted); }
+FaultScope::~FaultScope() { change({}); }
 
 Usage usage() {
   auto& r = the_runtime();

@@ -176,6 +176,21 @@ TEST_CASE("an error of the n-th kernel comes out later, and sticks") {
   CHECK(x.get()[0] == 3);
 }
 
+TEST_CASE("work from before a fault is done, not counted, not dropped") {
+  const OptionScope options(order(0, true));
+  const Array<int> x(Ints(32, 1));
+  launch_affine(x, 2, 1, nullptr);
+  {
+    const simt::FaultScope machine({.fail_launch = 1});
+    CHECK(x.get()[0] == 3);
+  }
+  {
+    const simt::FaultScope machine({.devices = 2});
+    launch_affine(x, 2, 1, nullptr);
+  }
+  CHECK(x.get()[0] == 7);
+}
+
 TEST_CASE("kernels in a graph count too") {
   const simt::FaultScope machine({.fail_launch = 5, .launch_error = cudaErrorLaunchFailure});
   const Stream stream;

@@ -26,6 +26,20 @@ __global__ void missing_second_barrier(const float* x, float* y) {
   y[threadIdx.x] = sum;
 }
 
+template <bool Bug>  // one thread reads what the others overwrite
+__global__ void overwritten_too_early(const float* x, float* y) {
+  MINITRAIN_SHARED(float, tile, [64]);
+  tile[threadIdx.x] = x[threadIdx.x];
+  __syncthreads();
+  float sum = 0;
+  if (threadIdx.x == 63) {
+    for (unsigned i = 0; i < 64; ++i) sum += tile[i];
+  }
+  if (!Bug) __syncthreads();
+  tile[threadIdx.x] = 0;
+  y[threadIdx.x] = sum + tile[threadIdx.x];
+}
+
 template <bool Bug>  // lanes of a warp talk through shared memory
 __global__ void missing_syncwarp(const float* x, float* y) {
   MINITRAIN_SHARED(float, tile, [32]);
@@ -135,10 +149,27 @@ __global__ void missing_copy_wait(const float* x, float* y) {
   y[threadIdx.x] = tile[63 - threadIdx.x];
 }
 
+template <bool Bug>  // each thread reads what it has copied itself
+__global__ void own_copy_not_awaited(const float* x, float* y) {
+  MINITRAIN_SHARED(float, tile, [64]);
+  cuda::ptx::copy_async<4>(tile + threadIdx.x, x + threadIdx.x);
+  cuda::ptx::copy_async_commit();
+  if (!Bug) cuda::ptx::copy_async_wait<0>();
+  y[threadIdx.x] = tile[threadIdx.x];
+}
+
 template <bool Bug>
 __global__ void misaligned_vector(const float* x, float* y) {
   const float4 v = *reinterpret_cast<const float4*>(x + (Bug ? 1 : 0));
   y[threadIdx.x] = v.x + v.y + v.z + v.w;
+}
+
+template <bool Bug>  // nobody asked for shared memory that is aligned to vectors
+__global__ void misaligned_shared(const float* x, float* y) {
+  MINITRAIN_SHARED_ALIGNED((Bug ? 4 : 16), float, tile, [64]);
+  tile[threadIdx.x] = x[threadIdx.x];
+  __syncthreads();
+  y[threadIdx.x] = reinterpret_cast<const float4*>(tile)[threadIdx.x / 4].x;
 }
 
 template <bool Bug>  // blocks pass numbers on without the grid's barrier

@@ -8,6 +8,7 @@ namespace {
 
 __global__ void half_the_warp(int* x) {
   if (threadIdx.x < 16) x[threadIdx.x] = __shfl_xor_sync(~0u, 1, 1);
+  __syncthreads();
 }
 
 __global__ void two_lines(int* x) {
@@ -53,6 +54,14 @@ __global__ void bad_copy(const int* x) {
   cuda::ptx::copy_async<16>(tile + 1, x);
 }
 
+/// In which the first thread comes first.
+simt::Options ascending(bool defer = false) {
+  simt::Options o = order(0, defer);
+  o.os_threads = 1;
+  o.preempt = 0;
+  return o;
+}
+
 template <class... P, class... A>
 std::string said(void (*kernel)(P...), unsigned grid, unsigned block, A... arguments) {
   return message_of([&] {
@@ -64,7 +73,7 @@ std::string said(void (*kernel)(P...), unsigned grid, unsigned block, A... argum
 }  // namespace
 
 TEST_CASE("a report names the kernel, the block, the thread and the line") {
-  const OptionScope options(order(0, GENERATE(false, true)));
+  const OptionScope options(ascending(GENERATE(false, true)));
   const Array<int> x(std::vector<int>(64, 1));
   using test::ContainsSubstring;
   const auto half = said(half_the_warp, 1, 32, x.data());
@@ -72,21 +81,21 @@ TEST_CASE("a report names the kernel, the block, the thread and the line") {
              ContainsSubstring("deadlock in reports_test.cu:") && ContainsSubstring("half_the_warp, block (0,0,0)"));
   CHECK_THAT(half, ContainsSubstring("16 threads, the first (0,0,0), wait in __shfl_xor_sync with mask 0xffffffff at "
                                      "reports_test.cu:10"));
-  CHECK_THAT(half, ContainsSubstring("16 threads, the first (16,0,0), have returned"));
+  CHECK_THAT(half, ContainsSubstring("16 threads, the first (16,0,0), wait in __syncthreads at reports_test.cu:11"));
   const auto lines = said(two_lines, 1, 32, x.data());
   CHECK_THAT(lines, ContainsSubstring("block (0,0,0) thread (16,0,0), in the kernel at reports_test.cu:"));
-  CHECK_THAT(lines, ContainsSubstring("at reports_test.cu:17, while lanes 0x0000ffff wait for lane 16 in "
-                                      "__shfl_xor_sync with mask 0xffffffff at reports_test.cu:15"));
+  CHECK_THAT(lines, ContainsSubstring("at reports_test.cu:18, while lanes 0x0000ffff wait for lane 16 in "
+                                      "__shfl_xor_sync with mask 0xffffffff at reports_test.cu:16"));
   CHECK_THAT(
       said(two_barriers, 1, 64, x.data()),
-      ContainsSubstring("diverges: it waits in __syncthreads at reports_test.cu:26, thread (0,0,0) in the one at "
-                        "reports_test.cu:23"));
+      ContainsSubstring("diverges: it waits in __syncthreads at reports_test.cu:27, thread (0,0,0) in the one at "
+                        "reports_test.cu:24"));
   CHECK_THAT(said(leaves, 2, 64, x.data()), ContainsSubstring("block (0,0,0) thread (40,0,0)") &&
                                                 ContainsSubstring("returns while 40 threads of its block wait"));
   CHECK_THAT(said(not_in_its_mask, 1, 32, x.data()),
              ContainsSubstring("a warp vote with mask 0x00000001, which leaves out the calling lane 1"));
   CHECK_THAT(said(traps, 1, 32, x.data()),
-             ContainsSubstring("thread (0,0,0)") && ContainsSubstring("traps at reports_test.cu:39"));
+             ContainsSubstring("thread (0,0,0)") && ContainsSubstring("traps at reports_test.cu:40"));
   CHECK(said(static_shared<48 << 10>, 1, 32, x.data()).empty());
   CHECK_THAT(said(static_shared<(48 << 10) + 1>, 1, 32, x.data()),
              ContainsSubstring("49153 bytes of static shared memory"));
@@ -121,12 +130,47 @@ TEST_CASE("work behind a fault is dropped, on all streams") {
   const Stream one, two;
   const Event event;
   const Array<int> x(std::vector<int>(64, 1));
+  void* p = nullptr;
+  const auto before = simt::usage().device_blocks;
+  REQUIRE(cudaMallocAsync(&p, 16, two) == cudaSuccess);
+  CHECK(cudaFreeAsync(p, two) == cudaSuccess);
   cuda::launch(traps, 1, 32, 0, one, x.data());
   launch_affine(x, 2, 0, one);
   launch_affine(x, 2, 0, two);
   CHECK(cudaEventRecord(event, two) == cudaSuccess);
   CHECK_THROWS_AS(static_cast<void>(cudaStreamSynchronize(one)), simt::error);
   CHECK(simt::usage().operations_waiting == 0);
+  CHECK(simt::usage().device_blocks == before);  // what gives memory back is not dropped
   CHECK(cudaEventQuery(event) == cudaSuccess);
   CHECK(x.get()[0] == 1);
 }
+
+namespace {
+
+__global__ void neighbours(unsigned char* bytes, unsigned short* words, bool clash) {
+  const unsigned i = threadIdx.x;
+  bytes[i] = static_cast<unsigned char>(i);
+  words[i] = static_cast<unsigned short>(i);
+  if (clash && i == 7) bytes[5] = 1;
+}
+
+__global__ void part_of_a_word(float* x, unsigned char* part) {
+  if (threadIdx.x == 0) x[3] = 1;
+  if (threadIdx.x == 1) *part = reinterpret_cast<const unsigned char*>(x + 3)[2];
+}
+
+}  // namespace
+
+#if defined(__SANITIZE_THREAD__)
+TEST_CASE("races are told to the byte") {
+  const OptionScope options(ascending());
+  const Array<unsigned char> bytes(33);
+  const Array<unsigned short> words(33);
+  const Array<float> x(4);
+  CHECK(said(neighbours, 1, 33, bytes.data(), words.data(), false).empty());
+  CHECK_THAT(said(neighbours, 1, 33, bytes.data(), words.data(), true),
+             test::ContainsSubstring("races with the write of thread 5"));
+  CHECK_THAT(said(part_of_a_word, 1, 2, x.data(), bytes.data()),
+             test::ContainsSubstring("races with the write of thread 0"));
+}
+#endif

@@ -43,10 +43,10 @@ TEST_CASE("the legacy stream and blocking streams wait for one another") {
   const Stream blocking(cudaStreamDefault), other(cudaStreamDefault);
   const Array<int> x(Ints(32, 1));
   launch_affine(x, 2, 1, blocking);  // 3
-  launch_affine(x, 2, 1, nullptr);   // 7
-  launch_affine(x, 2, 1, other);     // 15
+  launch_affine(x, 3, 0, nullptr);   // 9
+  launch_affine(x, 5, 2, other);     // 47
   CHECK(cudaStreamSynchronize(other) == cudaSuccess);
-  CHECK(x.get()[0] == 15);
+  CHECK(x.get()[0] == 47);
 }
 
 TEST_CASE("an event orders two streams, by its record of the time the wait was asked for") {

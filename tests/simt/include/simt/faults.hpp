@@ -22,7 +22,8 @@ struct Faults {
 /// Changes take effect with the next call; fail_allocation and fail_launch count down to zero.
 Faults& faults();
 
-/// Sets faults for a test; its end brings the machine back: no faults, no error that sticks, no work left on streams.
+/// Sets faults for a test, when the work asked for before is done; its end brings the machine back: no faults, no error
+/// that sticks, no work left on streams.
 class FaultScope {
  public:
   explicit FaultScope(const Faults& wanted);
