@@ -1,6 +1,6 @@
 // Cuda::Context: what is behind a Cuda. One stream, the memory allocated in its order, staging for small uploads.
 #pragma once
-#include "launch.cuh"
+#include "replay.cuh"
 
 #include <minitrain/cuda/device.hpp>
 
@@ -40,15 +40,38 @@ class Cuda::Context {
   }
   static constexpr std::size_t scratch_slots = 4;
 
-  /// Copies a few values to the GPU through pinned memory, without waiting for what is queued, unless it is an upload
-  /// `staging_slots` calls ago. They stay as long.
+  /// How often scratch() has moved a piece: what was captured with the old address cannot be replayed.
+  std::uint64_t scratch_moves() const noexcept { return scratch_moves_; }
+
+  /// Copies a few values to `to` on the GPU through pinned memory, without waiting for what is queued, unless it is an
+  /// upload `staging_slots` calls ago.
   template <class T>
-  const T* upload(const T* host, std::size_t count) {
+  void upload(const T* host, std::size_t count, T* to) {
     static_assert(std::is_trivially_copyable_v<T>);
-    return static_cast<const T*>(upload_bytes(host, count * sizeof(T)));
+    upload_bytes(host, count * sizeof(T), to);
   }
 
   void synchronize();
+
+  // --- steps that are captured and replayed (step_queue.cu) ---
+
+  /// Launches go into a graph while it is captured. Then kernels take what varies from step to step from `state`.
+  void begin_capture(const cuda::StepState* state);
+  /// The graph; null where something was launched that cannot be captured.
+  cudaGraph_t end_capture() noexcept;
+  /// Null when nothing is captured.
+  const cuda::StepState* replay() const noexcept { return replay_; }
+
+  /// While a step is planned: update operations write their factors here, and launch nothing.
+  void plan_into(cuda::PlannedStep* step) noexcept { planned_ = step; }
+  bool plan(const SgdFactors<float>& factors) noexcept {
+    if (planned_ != nullptr) planned_->sgd = factors;
+    return planned_ != nullptr;
+  }
+  bool plan(const AdamFactors<float>& factors) noexcept {
+    if (planned_ != nullptr) planned_->adam = factors;
+    return planned_ != nullptr;
+  }
 
  private:
   struct Piece {
@@ -57,16 +80,16 @@ class Cuda::Context {
   };
   struct Staging {
     void* pinned = nullptr;
-    Piece device;
     std::size_t bytes = 0;
     cudaEvent_t copied = nullptr;
     bool in_flight = false;
   };
   static constexpr std::size_t staging_slots = 4;
 
+  void refuse_in_capture() const;
   void* raw_allocate(std::size_t bytes);
   void* grow(Piece& piece, std::size_t bytes);
-  const void* upload_bytes(const void* host, std::size_t bytes);
+  void upload_bytes(const void* host, std::size_t bytes, void* to);
   void release() noexcept;
 
   CudaOptions options_;
@@ -75,6 +98,9 @@ class Cuda::Context {
   cudaStream_t stream_ = nullptr;
   std::size_t allocated_ = 0, peak_ = 0;
   std::array<Piece, scratch_slots> scratch_;
+  std::uint64_t scratch_moves_ = 0;
+  const cuda::StepState* replay_ = nullptr;
+  cuda::PlannedStep* planned_ = nullptr;
   std::array<Staging, staging_slots> staging_;
   std::size_t next_staging_ = 0;
 };

@@ -112,7 +112,6 @@ void Cuda::Context::release() noexcept {
     if (piece.data != nullptr) static_cast<void>(cudaFreeAsync(piece.data, stream_));
   }
   for (Staging& slot : staging_) {
-    if (slot.device.data != nullptr) static_cast<void>(cudaFreeAsync(slot.device.data, stream_));
     if (slot.pinned != nullptr) static_cast<void>(cudaFreeHost(slot.pinned));
     if (slot.copied != nullptr) static_cast<void>(cudaEventDestroy(slot.copied));
   }
@@ -149,8 +148,14 @@ void* Cuda::Context::raw_allocate(std::size_t bytes) {
   return p;
 }
 
+void Cuda::Context::refuse_in_capture() const {
+  if (replay_ == nullptr) return;
+  throw DeviceError(ErrorCode::unsupported, "Cuda: memory is wanted in a step that is being captured");
+}
+
 void* Cuda::Context::allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
+  refuse_in_capture();
   const Current current(options_.index);
   void* const p = raw_allocate(bytes);
   const cudaError_t status = cudaMemsetAsync(p, 0, bytes, stream_);
@@ -169,13 +174,16 @@ void Cuda::Context::deallocate(void* p, std::size_t bytes) noexcept {
 
 void* Cuda::Context::grow(Piece& piece, std::size_t bytes) {
   if (bytes <= piece.bytes) return piece.data;
+  refuse_in_capture();
   deallocate(std::exchange(piece.data, nullptr), std::exchange(piece.bytes, 0));
+  ++scratch_moves_;
   piece.data = raw_allocate(bytes);
   piece.bytes = bytes;
   return piece.data;
 }
 
-const void* Cuda::Context::upload_bytes(const void* host, std::size_t bytes) {
+void Cuda::Context::upload_bytes(const void* host, std::size_t bytes, void* to) {
+  if (bytes == 0) return;
   Staging& slot = staging_[next_staging_++ % staging_slots];
   if (slot.in_flight) cuda::check(cudaEventSynchronize(slot.copied), "wait for an upload");
   slot.in_flight = false;
@@ -185,13 +193,23 @@ const void* Cuda::Context::upload_bytes(const void* host, std::size_t bytes) {
     cuda::check(cudaMallocHost(&slot.pinned, bytes), "pinned memory");
     slot.bytes = bytes;
   }
-  void* const to = grow(slot.device, bytes);
-  if (bytes == 0) return to;
   std::memcpy(slot.pinned, host, bytes);
   cuda::check(cudaMemcpyAsync(to, slot.pinned, bytes, cudaMemcpyHostToDevice, stream_), "upload");
   cuda::check(cudaEventRecord(slot.copied, stream_), "upload");
   slot.in_flight = true;
-  return to;
+}
+
+void Cuda::Context::begin_capture(const cuda::StepState* state) {
+  cuda::check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture of a step");
+  replay_ = state;
+}
+
+cudaGraph_t Cuda::Context::end_capture() noexcept {
+  replay_ = nullptr;
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(stream_, &graph) == cudaSuccess) return graph;
+  static_cast<void>(cudaGetLastError());  // what failed is not known here; it fails again where it is not captured
+  return nullptr;
 }
 
 void Cuda::Context::synchronize() { cuda::check(cudaStreamSynchronize(stream_), "Cuda: the work queued before"); }

@@ -15,18 +15,29 @@ namespace {
 
 using cuda::Lane;
 
-/// What decides and what scales. `counter` is that of block 0 of row 0.
+/// What decides and what scales. `counter` and `key` are those of block 0 of row 0 in `step`.
 struct DropoutWords {
   uint4 counter;
   uint2 key;
+  std::uint64_t step;
   unsigned threshold;
   float scale;
+
+  /// Those of the same place so many steps later; see DropoutBlock.
+  __device__ void move_on(std::uint64_t steps) {
+    key.y ^= static_cast<unsigned>(step >> 32);
+    step += steps;
+    key.y ^= static_cast<unsigned>(step >> 32);
+    counter.z = static_cast<unsigned>(step);
+  }
 };
 
 constexpr unsigned dropout_lanes = 16, dropout_rows = 16;  // of a block of threads
 
 __global__ void __launch_bounds__(dropout_lanes* dropout_rows)
-    dropout_kernel(const DropoutWords w, const float* x, float* y, std::size_t rows, std::size_t columns) {
+    dropout_kernel(DropoutWords w, const cuda::StepState* replay, const float* x, float* y, std::size_t rows,
+                   std::size_t columns) {
+  if (replay != nullptr) w.move_on(replay->open().steps_ahead);
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * dropout_rows;
   for (std::size_t row = static_cast<std::size_t>(blockIdx.x) * dropout_rows + threadIdx.y; row < rows; row += step) {
     for (std::size_t group = blockIdx.y; 64 * group < columns; group += gridDim.y) {
@@ -62,12 +73,12 @@ void dropout_forward(const Cuda& device, const DropoutKey& key, double p, cuda::
   }
   const DropoutBlock first(key, 0, 0);
   const DropoutWords words{make_uint4(first.counter[0], first.counter[1], first.counter[2], first.counter[3]),
-                           make_uint2(first.key[0], first.key[1]), dropout_threshold(p),
+                           make_uint2(first.key[0], first.key[1]), key.step, dropout_threshold(p),
                            static_cast<float>(1 / (1 - p))};
   const std::size_t rows = y.rows(), columns = y.columns();
   const dim3 grid(cuda::striding_blocks(device, rows, dropout_rows).x, cuda::blocks_for(columns, 64, 1024));
-  cuda::launch(dropout_kernel, grid, dim3(dropout_lanes, dropout_rows), 0, stream, words, x.data(), y.data(), rows,
-               columns);
+  cuda::launch(dropout_kernel, grid, dim3(dropout_lanes, dropout_rows), 0, stream, words, device.context()->replay(),
+               x.data(), y.data(), rows, columns);
 }
 
 void dropout_backward(const Cuda& device, const DropoutKey& key, double p, cuda::Input dy, cuda::Output dx) {

@@ -10,6 +10,8 @@
 #include "layer_norm.cu"
 #include "loss.cu"
 #include "optimizer.cu"
+#include "order.cu"
+#include "row_stream.cu"
 #include "softmax.cu"
 #include "softmax_cross_entropy.cu"
 #include "step_queue.cu"

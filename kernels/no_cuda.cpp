@@ -42,8 +42,37 @@ int device_count(std::string* why) {
 
 }  // namespace cuda
 
+Cuda::RowOrder::RowOrder(const Cuda&, std::size_t, std::span<const std::uint64_t>, bool) { refuse(); }
+void Cuda::RowOrder::fill(const Cuda&, const std::optional<Permutation>&) { refuse(); }
+
+struct Cuda::RowStream::State {};
+Cuda::RowStream::RowStream(const Cuda&) { refuse(); }
+Cuda::RowStream::RowStream(RowStream&&) noexcept = default;
+Cuda::RowStream& Cuda::RowStream::operator=(RowStream&&) noexcept = default;
+Cuda::RowStream::~RowStream() = default;
+const void* Cuda::RowStream::stage_bytes(const Cuda&, const void*, std::size_t, std::span<const std::uint64_t>) {
+  refuse();
+}
+bool keeps_resident(const Cuda&, std::size_t) { refuse(); }
+
+struct Cuda::StepQueue::State {};
+Cuda::StepQueue::StepQueue(const Cuda&) { refuse(); }
+Cuda::StepQueue::StepQueue(StepQueue&&) noexcept = default;
+Cuda::StepQueue& Cuda::StepQueue::operator=(StepQueue&&) noexcept = default;
+Cuda::StepQueue::~StepQueue() = default;
+std::size_t Cuda::StepQueue::size() const noexcept { return 0; }
+std::size_t Cuda::StepQueue::replayed() const noexcept { return 0; }
 void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&) { refuse(); }
+View<const double, Cuda> Cuda::StepQueue::scale() const noexcept { return {}; }
 std::vector<std::array<double, 3>> Cuda::StepQueue::take(const Cuda&) { refuse(); }
+void Cuda::StepQueue::forget_graphs(const Cuda&) { refuse(); }
+Cuda::StepQueue::Way Cuda::StepQueue::prepare(const Cuda&, const Step&) { refuse(); }
+Cuda::StepQueue::Way Cuda::StepQueue::prepare_launch(const Cuda&) { refuse(); }
+std::size_t Cuda::StepQueue::begin_capture(const Cuda&, const Step&) { refuse(); }
+bool Cuda::StepQueue::end_capture(const Cuda&) { refuse(); }
+void Cuda::StepQueue::begin_plan(const Cuda&, const Step&) { refuse(); }
+void Cuda::StepQueue::cancel_plan(const Cuda&) noexcept {}
+void Cuda::StepQueue::end_plan(const Cuda&) { refuse(); }
 
 std::string describe_device(const Cuda&) { refuse(); }
 bool all_finite(const Cuda&, const View<const float, Cuda>&) { refuse(); }
@@ -75,16 +104,11 @@ void dropout_forward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::
 void dropout_backward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) { refuse(); }
-void gather(const Cuda&, const RowSource<float, Cuda>&, std::span<const std::uint64_t>, std::span<const std::uint64_t>,
-            const View<float, Cuda>&) {
+void gather(const Cuda&, const RowSource<float, Cuda>&, const cuda::Rows&, const View<float, Cuda>&) { refuse(); }
+void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, const cuda::Rows&, const View<float, Cuda>&) {
   refuse();
 }
-void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, std::span<const std::uint64_t>,
-            std::span<const std::uint64_t>, const View<float, Cuda>&) {
-  refuse();
-}
-void gather(const Cuda&, const RowSource<std::int32_t, Cuda>&, std::span<const std::uint64_t>,
-            std::span<const std::uint64_t>, const View<std::int32_t, Cuda>&) {
+void gather(const Cuda&, const RowSource<std::int32_t, Cuda>&, const cuda::Rows&, const View<std::int32_t, Cuda>&) {
   refuse();
 }
 

@@ -4,7 +4,8 @@
 //
 // A thread takes four neighbours at a time, 16 bytes of each slab, and strides over the grid; where a slab is not
 // aligned for that, and after the last four, single elements. The factors come by value, computed on the host in
-// double; of a queued step (cuda/step_queue.hpp), the gradient scale is found on the GPU.
+// double, or of a replayed step out of its plan (replay.cuh); of a queued step (cuda/step_queue.hpp), the gradient
+// scale is found on the GPU.
 #include "rows.cuh"
 
 #include <minitrain/cuda/ops.hpp>
@@ -45,10 +46,11 @@ __device__ inline void sgd_single(const SgdFactors<float>& f, float& p, float g,
 
 template <Momentum Kind>
 __global__ void __launch_bounds__(cuda::quad_threads)
-    sgd_kernel(SgdFactors<float> f, const QueuedScale queued, const Quads q, float* parameters, const float* gradients,
-               float* momentum) {
+    sgd_kernel(SgdFactors<float> f, const cuda::StepState* replay, const QueuedScale queued, const Quads q,
+               float* parameters, const float* gradients, float* momentum) {
   constexpr bool moves = Kind != Momentum::none;
   if (queued.leaves_all()) return;
+  if (replay != nullptr) f = replay->closed().sgd;
   queued.apply(f);
   const std::size_t first = cuda::thread_of_grid(), step = cuda::threads_of_grid();
   for (std::size_t i = first; i < q.quads; i += step) {
@@ -81,9 +83,11 @@ __device__ inline void adam_single(const AdamFactors<float>& f, float& p, float 
 
 template <bool L2>
 __global__ void __launch_bounds__(cuda::quad_threads)
-    adam_kernel(AdamFactors<float> f, const QueuedScale queued, double forget, double root_square_weight, const Quads q,
-                float* parameters, const float* gradients, float* means, float* squares) {
+    adam_kernel(AdamFactors<float> f, const cuda::StepState* replay, const QueuedScale queued, double forget,
+                double root_square_weight, const Quads q, float* parameters, const float* gradients, float* means,
+                float* squares) {
   if (queued.leaves_all()) return;
+  if (replay != nullptr) f = replay->closed().adam;
   queued.apply<L2>(f, forget, root_square_weight);
   const std::size_t first = cuda::thread_of_grid(), step = cuda::threads_of_grid();
   for (std::size_t i = first; i < q.quads; i += step) {
@@ -108,7 +112,8 @@ void run_sgd(const Cuda& device, const SgdFactors<float>& f, const UpdateStep<fl
   float* const b = Kind == Momentum::none ? nullptr : s.moments[0].data();
   const Quads q = cuda::quads_of(s.parameters.size(), s.parameters.data(), s.gradient_sums.data(), b);
   cuda::launch(sgd_kernel<Kind>, cuda::quad_blocks(device, q), dim3(cuda::quad_threads), 0, device.context()->stream(),
-               f, QueuedScale{s.queued_scale.data()}, q, s.parameters.data(), s.gradient_sums.data(), b);
+               f, device.context()->replay(), QueuedScale{s.queued_scale.data()}, q, s.parameters.data(),
+               s.gradient_sums.data(), b);
 }
 
 template <bool L2>
@@ -117,8 +122,8 @@ void run_adam(const Cuda& device, const AdamRule& rule, const AdamFactors<float>
   float* const v = s.moments[1].data();
   const Quads q = cuda::quads_of(s.parameters.size(), s.parameters.data(), s.gradient_sums.data(), m, v);
   cuda::launch(adam_kernel<L2>, cuda::quad_blocks(device, q), dim3(cuda::quad_threads), 0, device.context()->stream(),
-               f, QueuedScale{s.queued_scale.data()}, 1 - rule.beta1, std::sqrt(1 - rule.beta2), q, s.parameters.data(),
-               s.gradient_sums.data(), m, v);
+               f, device.context()->replay(), QueuedScale{s.queued_scale.data()}, 1 - rule.beta1,
+               std::sqrt(1 - rule.beta2), q, s.parameters.data(), s.gradient_sums.data(), m, v);
 }
 
 }  // namespace
@@ -127,6 +132,7 @@ void sgd_update(const Cuda& device, const SgdRule& rule, const UpdateStep<float,
   if (step.parameters.empty()) return;
   const SgdFactors<float> f{static_cast<float>(step.learning_rate), static_cast<float>(step.gradient_scale),
                             static_cast<float>(rule.momentum), static_cast<float>(rule.weight_decay)};
+  if (device.context()->plan(f)) return;
   if (rule.momentum == 0) return run_sgd<Momentum::none>(device, f, step);
   if (rule.nesterov) return run_sgd<Momentum::nesterov>(device, f, step);
   run_sgd<Momentum::classic>(device, f, step);
@@ -135,6 +141,7 @@ void sgd_update(const Cuda& device, const SgdRule& rule, const UpdateStep<float,
 void adam_update(const Cuda& device, const AdamRule& rule, const UpdateStep<float, Cuda>& step) {
   if (step.parameters.empty()) return;
   const auto f = adam_factors<float>(rule, step.learning_rate, step.gradient_scale, step.step);
+  if (device.context()->plan(f)) return;
   if (rule.has_l2()) return run_adam<true>(device, rule, f, step);
   run_adam<false>(device, rule, f, step);
 }

@@ -1,37 +1,220 @@
-// step_queue.  Ends a step on the GPU: results[slot] = totals, totals = 0, scale = 1 / totals[1]; once a loss is not
-// finite, no later step changes the parameters. 72 bytes, one thread: bound by latency, a microsecond that replaces a
-// round trip to the host.
+// step_queue.  Ends a step on the GPU: totals of the slot = totals, totals = 0, scale = 1 / totals[1], slot + 1; once a
+// loss is not finite, no later step changes the parameters. 80 bytes, one thread: bound by latency, a microsecond that
+// replaces a round trip to the host. And the graphs of steps: captured, planned, launched.
 #include "context.cuh"
 
 #include <minitrain/cuda/step_queue.hpp>
 
+#include <algorithm>
+#include <optional>
+
 namespace minitrain::inline MINITRAIN_ABI {
 namespace {
 
-__global__ void close_step_kernel(double* totals, double* result, double* state) {
+static_assert(cuda::queue_capacity == Cuda::StepQueue::capacity);
+
+__global__ void close_step_kernel(double* totals, cuda::StepState* state) {
+  double* const result = state->totals[state->slot];
   const double loss = totals[0], weight = totals[1];
   result[0] = loss;
   result[1] = weight;
   result[2] = totals[2];
   totals[0] = totals[1] = totals[2] = 0.0;
-  state[0] = 1.0 / weight;
-  if (!(loss - loss == 0.0)) state[1] = 1.0;  // NaN where the loss is not finite
+  state->scale = 1.0 / weight;
+  if (!(loss - loss == 0.0)) state->leaves_all = 1.0;  // NaN where the loss is not finite
+  ++state->slot;
 }
+
+/// A graph that can be launched, and the step that it was captured with.
+class Graph {
+ public:
+  Graph(cudaGraph_t graph, const Cuda::StepQueue::Step& step) : step_(step) {
+    const cudaError_t counted = cudaGraphGetNodes(graph, nullptr, &nodes_);
+    const cudaError_t status = counted == cudaSuccess ? cudaGraphInstantiate(&executable_, graph, 0) : counted;
+    static_cast<void>(cudaGraphDestroy(graph));
+    cuda::check(status, "graph of a step");
+  }
+  Graph(Graph&& other) noexcept
+      : executable_(std::exchange(other.executable_, nullptr)), nodes_(other.nodes_), step_(other.step_) {}
+  /// One that still runs is freed when it has run.
+  ~Graph() {
+    if (executable_ != nullptr) static_cast<void>(cudaGraphExecDestroy(executable_));
+  }
+
+  void launch(cudaStream_t stream) const {
+    cuda::check(cudaGraphLaunch(executable_, stream), "launch of a step's graph");
+  }
+  std::size_t nodes() const noexcept { return nodes_; }
+  const Cuda::StepQueue::Step& step() const noexcept { return step_; }
+
+ private:
+  cudaGraphExec_t executable_ = nullptr;
+  std::size_t nodes_ = 0;
+  Cuda::StepQueue::Step step_;
+};
+
+/// What is known of the steps of so many samples.
+struct Recording {
+  std::size_t samples = 0;
+  std::uint64_t scratch_moves = 0;  // when it was captured
+  std::optional<Graph> one, many;   // many: `copies` steps in a row
+  std::size_t copies = 1;
+  std::size_t replayed = 0;
+  bool cannot_capture = false, cannot_capture_many = false;
+};
+
+constexpr std::size_t most_recordings = 4;  // full batches, the last of an epoch, and what changes on the way
+constexpr std::size_t most_planned = 32;    // steps that wait for a launch
+constexpr std::size_t most_nodes = 1024;    // of a graph of many steps
+constexpr std::size_t worth_copying = 4;    // launches' worth of steps, before many are put into one graph
 
 }  // namespace
 
+struct Cuda::StepQueue::State {
+  explicit State(const Cuda& device) : memory(device, Shape{sizeof(cuda::StepState) / sizeof(double)}) {}
+
+  cuda::StepState* on_gpu() noexcept { return reinterpret_cast<cuda::StepState*>(memory.data()); }
+  std::size_t most_pending() const noexcept { return current->many ? current->copies : most_planned; }
+
+  /// Launches what is planned.
+  void flush(const Cuda& device) {
+    if (steps.empty()) return;
+    const std::size_t count = steps.size(), first = size - count;
+    const bool together = current->many && count == current->copies;
+    const Graph& graph = together ? *current->many : *current->one;
+    for (std::size_t i = 0; i < count; ++i) {
+      plan[i].samples_ahead = steps[i].position - graph.step().position;
+      plan[i].steps_ahead = steps[i].number - graph.step().number;
+    }
+    steps.clear();
+    const Cuda::Scope scope(device.index());
+    device.context()->upload(plan.data(), count, on_gpu()->plan + first);
+    for (std::size_t i = 0; i < (together ? 1 : count); ++i) graph.launch(cuda::stream_of(device));
+    current->replayed += count;
+    replayed += count;
+  }
+
+  Recording* find(std::size_t samples) {
+    const auto at = std::find_if(recordings.begin(), recordings.end(), [&](auto& r) { return r.samples == samples; });
+    return at == recordings.end() ? nullptr : &*at;
+  }
+
+  Tensor<double, Cuda> memory;  // a cuda::StepState
+  std::size_t size = 0, replayed = 0;
+  bool capturing = false;
+  std::vector<Recording> recordings;
+  Recording* current = nullptr;  // of the steps below
+  std::vector<Step> steps;       // planned and not launched
+  Step captured;
+  std::array<cuda::PlannedStep, most_planned> plan;  // theirs
+};
+
+Cuda::StepQueue::StepQueue(const Cuda& device) : state_(std::make_unique<State>(device)) {
+  state_->recordings.reserve(most_recordings);
+  state_->steps.reserve(most_planned);
+}
+Cuda::StepQueue::StepQueue(StepQueue&&) noexcept = default;
+Cuda::StepQueue& Cuda::StepQueue::operator=(StepQueue&&) noexcept = default;
+Cuda::StepQueue::~StepQueue() = default;
+
+std::size_t Cuda::StepQueue::size() const noexcept { return state_->size; }
+std::size_t Cuda::StepQueue::replayed() const noexcept { return state_->replayed; }
+
 void Cuda::StepQueue::close(const Cuda& device, const View<double, Cuda>& totals) {
-  cuda::launch(close_step_kernel, dim3(1), dim3(1), 0, cuda::stream_of(device), totals.data(),
-               results_.data() + 3 * size_, state_.data());
-  ++size_;
+  cuda::launch(close_step_kernel, dim3(1), dim3(1), 0, cuda::stream_of(device), totals.data(), state_->on_gpu());
+  if (!state_->capturing) ++state_->size;
 }
 
+View<const double, Cuda> Cuda::StepQueue::scale() const noexcept { return {&state_->on_gpu()->scale, Shape{2}}; }
+
 std::vector<std::array<double, 3>> Cuda::StepQueue::take(const Cuda& device) {
-  std::vector<std::array<double, 3>> results(size_);
-  cuda::copy_to_host(device, results_.data(), results.data(), results.size() * sizeof results[0]);
-  cuda::fill_zero(device, state_.data(), state_.size() * sizeof(double));
-  size_ = 0;
+  State& s = *state_;
+  s.flush(device);
+  std::vector<std::array<double, 3>> results(s.size);
+  cuda::copy_to_host(device, s.on_gpu()->totals, results.data(), results.size() * sizeof results[0]);
+  cuda::fill_zero(device, s.on_gpu(), offsetof(cuda::StepState, totals));
+  s.size = 0;
   return results;
+}
+
+void Cuda::StepQueue::forget_graphs(const Cuda& device) {
+  state_->flush(device);
+  state_->current = nullptr;
+  state_->recordings.clear();
+}
+
+Cuda::StepQueue::Way Cuda::StepQueue::prepare_launch(const Cuda& device) {
+  state_->flush(device);
+  return Way::launch;
+}
+
+Cuda::StepQueue::Way Cuda::StepQueue::prepare(const Cuda& device, const Step& step) {
+  State& s = *state_;
+  Recording* r = s.find(step.samples);
+  if (r == nullptr) {
+    if (s.recordings.size() == most_recordings) forget_graphs(device);
+    s.flush(device);
+    s.recordings.push_back({.samples = step.samples});
+    return Way::launch;
+  }
+  if (r != s.current) s.flush(device);
+  s.current = r;
+  if (r->cannot_capture) return Way::launch;
+  if (const std::uint64_t moves = device.context()->scratch_moves(); r->scratch_moves != moves) {
+    s.flush(device);
+    r->one.reset();
+    r->many.reset();
+    r->scratch_moves = moves;
+  }
+  const bool copy =
+      r->one && !r->many && !r->cannot_capture_many && r->copies > 1 && r->replayed >= worth_copying * r->copies;
+  if (r->one && !copy) return Way::replay;
+  s.flush(device);
+  return Way::capture;
+}
+
+std::size_t Cuda::StepQueue::begin_capture(const Cuda& device, const Step& step) {
+  State& s = *state_;
+  s.captured = step;
+  device.context()->begin_capture(s.on_gpu());
+  s.capturing = true;
+  return s.current->one ? s.current->copies : 1;
+}
+
+bool Cuda::StepQueue::end_capture(const Cuda& device) {
+  State& s = *state_;
+  Recording& r = *s.current;
+  s.capturing = false;
+  const cudaGraph_t graph = device.context()->end_capture();
+  if (graph == nullptr) {
+    (r.one ? r.cannot_capture_many : r.cannot_capture) = true;
+    return r.one.has_value();
+  }
+  if (r.one) {
+    r.many.emplace(graph, s.captured);
+  } else {
+    r.one.emplace(graph, s.captured);
+    r.copies = std::clamp<std::size_t>(most_nodes / std::max<std::size_t>(r.one->nodes(), 1), 1, most_planned);
+  }
+  return true;
+}
+
+void Cuda::StepQueue::begin_plan(const Cuda& device, const Step& step) {
+  State& s = *state_;
+  device.context()->plan_into(&s.plan[s.steps.size()]);
+  s.steps.push_back(step);
+}
+
+void Cuda::StepQueue::cancel_plan(const Cuda& device) noexcept {
+  device.context()->plan_into(nullptr);
+  state_->steps.pop_back();
+}
+
+void Cuda::StepQueue::end_plan(const Cuda& device) {
+  State& s = *state_;
+  device.context()->plan_into(nullptr);
+  ++s.size;
+  if (s.steps.size() >= s.most_pending() || s.size == capacity) s.flush(device);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -65,9 +65,13 @@ TEST_CASE("out of memory says how much was wanted, and leaves a device that work
 
   mt::Trainer trainer{device, model, mt::SoftmaxCrossEntropy{}, mt::Adam{}, {.batch_size = 32, .micro_batch_size = 32}};
   const auto parameters = trainer.parameters();
-  CHECK_THROWS_AS(trainer.fit(labelled(100'000)), mt::DeviceError);
+  {
+    const mt::Tensor<float, mt::Cuda> rest(device, {(std::size_t{1} << 18) - 12'000});  // not even a batch finds room
+    CHECK_THROWS_AS(trainer.fit(labelled(100'000)), mt::DeviceError);
+  }
   CHECK(trainer.parameters() == parameters);
   CHECK(trainer.fit(labelled()).epochs.size() == 1);
+  CHECK(trainer.fit(labelled(40'000)).epochs.size() == 1);  // from host memory
 }
 
 TEST_CASE("a memory limit holds for what a device allocates", "[bad input]") {
@@ -98,6 +102,7 @@ TEST_CASE("a trainer gives all memory back, however it ends", "[train]") {
   CHECK(after.pinned_blocks == before.pinned_blocks);
   CHECK(after.streams == before.streams);
   CHECK(after.events == before.events);
+  CHECK(after.graphs == before.graphs);
 }
 
 TEST_CASE("a kernel that fails is an error at the next call, and every call after it", "[bad input]") {

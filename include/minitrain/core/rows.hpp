@@ -14,7 +14,8 @@ namespace minitrain::inline MINITRAIN_ABI {
 ///   gather(device, source, rows, next, out)        out[i, :] = source[rows[i], :], out [rows.size(), columns]
 ///
 /// where `rows` and `next` are std::span<const std::uint64_t> in host memory, all below N. `next` is a hint: the rows
-/// that the next call will ask for, or nothing. Throws ShapeError when `out` has another shape.
+/// that the next call will ask for, or nothing. Throws ShapeError when `out` has another shape. A device that keeps the
+/// order of an epoch itself (Device::RowOrder, see cuda/row_order.hpp) takes a stretch of it in place of the two.
 template <class S, class Device = Cpu>
 struct RowSource {
   View<const S, Device> table;

@@ -37,6 +37,10 @@ class Cuda {
 
   /// Steps that the host does not wait for; cuda/step_queue.hpp.
   class StepQueue;
+  /// The order of an epoch, on the GPU; cuda/row_order.hpp.
+  class RowOrder;
+  /// Rows of a data set that does not fit into the GPU's memory; cuda/row_stream.hpp.
+  class RowStream;
 
   /// How tensors give their memory back: in the order of the stream, without waiting.
   class Memory {

@@ -1,10 +1,9 @@
 #pragma once
-// Memory operations of the CUDA device: fill, copy, the order of samples, and how many to take at a time.
+// Memory operations of the CUDA device: fill, copy, and how many samples to take at a time.
 
 #include <minitrain/core/permutation.hpp>
 #include <minitrain/cuda/device.hpp>
 
-#include <algorithm>
 #include <span>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -27,7 +26,7 @@ void copy_to_host(const Cuda& device, const View<const T, Cuda>& x, T* host) {
 /// Whether no element is infinite or NaN. Waits for the answer.
 bool all_finite(const Cuda& device, const View<const float, Cuda>& x);
 
-/// out[j] = permutation(first + j), on the host.
+/// out[j] = permutation(first + j), on the host, for data that stays there.
 inline void fill_order(const Cuda&, const Permutation& permutation, std::uint64_t first, std::span<std::uint64_t> out) {
   permutation.fill(first, out);
 }

@@ -8,10 +8,11 @@
 #include <minitrain/core/rows.hpp>
 #include <minitrain/core/update_step.hpp>
 #include <minitrain/cuda/memory.hpp>
+#include <minitrain/cuda/row_order.hpp>
+#include <minitrain/cuda/row_stream.hpp>
 #include <minitrain/cuda/step_queue.hpp>
 
 #include <cstdint>
-#include <span>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -55,12 +56,10 @@ void dropout_backward(const Cuda&, const DropoutKey& key, double p, cuda::Input 
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&);
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&);
 
-// kernels/gather.cu
-void gather(const Cuda&, const RowSource<float, Cuda>&, std::span<const std::uint64_t> rows,
-            std::span<const std::uint64_t> next, const View<float, Cuda>& out);
-void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, std::span<const std::uint64_t> rows,
-            std::span<const std::uint64_t> next, const View<float, Cuda>& out);
-void gather(const Cuda&, const RowSource<std::int32_t, Cuda>&, std::span<const std::uint64_t> rows,
-            std::span<const std::uint64_t> next, const View<std::int32_t, Cuda>& out);
+// kernels/gather.cu: out[i, :] = source[row at position rows.first + i, :], out [rows.count, columns]
+void gather(const Cuda&, const RowSource<float, Cuda>&, const cuda::Rows& rows, const View<float, Cuda>& out);
+void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, const cuda::Rows& rows, const View<float, Cuda>& out);
+void gather(const Cuda&, const RowSource<std::int32_t, Cuda>&, const cuda::Rows& rows,
+            const View<std::int32_t, Cuda>& out);
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -4,32 +4,88 @@
 #include <minitrain/cuda/device.hpp>
 
 #include <array>
+#include <memory>
 #include <vector>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
 /// Keeps on the GPU what a step needs of its own loss: nobody waits, and what the host wants to know it reads later, of
 /// many steps at once. When a loss is not finite, the GPU leaves the parameters alone from that step on.
+///
+/// Steps that are alike are launched one by one only the first time. The second is captured as a CUDA graph, optimizer
+/// included, and from then on the graph is replayed, many steps to a launch: the host writes no more than a plan of
+/// what differs between them. What was computed, in which order, and so every bit, is the same.
 class Cuda::StepQueue {
  public:
   /// Steps that fit; take() them before there are more.
   static constexpr std::size_t capacity = 1024;
 
-  explicit StepQueue(const Cuda& device) : results_(device, Shape{capacity, 3}), state_(device, Shape{2}), size_(0) {}
+  explicit StepQueue(const Cuda& device);
+  StepQueue(StepQueue&&) noexcept;
+  StepQueue& operator=(StepQueue&&) noexcept;
+  ~StepQueue();
 
-  std::size_t size() const noexcept { return size_; }
+  /// Steps in the queue.
+  std::size_t size() const noexcept;
+
+  /// A step of an epoch: `samples` from `position` on, after `number` steps.
+  struct Step {
+    std::size_t samples = 0;
+    std::uint64_t position = 0, number = 0;
+  };
+  /// Queues a step. run() launches all of it: passes, close(), update. update() launches the last of these alone, with
+  /// the arguments of this step. Where `replayable`, both may be called for another purpose than to launch: run() to be
+  /// captured, perhaps several times, update() to plan. So run() must launch the same for all steps of as many samples,
+  /// but for what follows from position and number in the library's own operations.
+  template <class Run, class Update>
+  void queue(const Cuda& device, const Step& step, bool replayable, const Run& run, const Update& update) {
+    Way way = replayable ? prepare(device, step) : prepare_launch(device);
+    if (way == Way::capture) {
+      const std::size_t copies = begin_capture(device, step);
+      try {
+        for (std::size_t i = 0; i < copies; ++i) run();
+      } catch (...) {  // what cannot be captured is launched, and may fail there for the same reason
+      }
+      way = end_capture(device) ? Way::replay : Way::launch;
+    }
+    if (way == Way::launch) return run();
+    begin_plan(device, step);
+    try {
+      update();
+    } catch (...) {
+      cancel_plan(device);
+      throw;
+    }
+    end_plan(device);
+  }
+
   /// Ends a step: its totals [3] (see LossArguments) move into the queue and become zero, and scale() becomes 1 over
   /// its weight.
   void close(const Cuda& device, const View<double, Cuda>& totals);
   /// For UpdateStep::queued_scale.
-  View<const double, Cuda> scale() const noexcept { return {state_.data(), Shape{2}}; }
+  View<const double, Cuda> scale() const noexcept;
   /// Waits for the steps in the queue, empties it, and returns their totals.
   std::vector<std::array<double, 3>> take(const Cuda& device);
 
+  /// Forgets the graphs: buffers that they know may go away.
+  void forget_graphs(const Cuda& device);
+  /// Steps that were replayed, of all that were ever queued.
+  std::size_t replayed() const noexcept;
+
  private:
-  Tensor<double, Cuda> results_;  // [capacity, 3]
-  Tensor<double, Cuda> state_;    // gradient scale, whether to leave the parameters alone
-  std::size_t size_;
+  enum class Way { launch, capture, replay };
+  Way prepare(const Cuda& device, const Step& step);
+  Way prepare_launch(const Cuda& device);
+  /// How many copies of the step the graph is to hold.
+  std::size_t begin_capture(const Cuda& device, const Step& step);
+  /// Whether there is a graph now.
+  bool end_capture(const Cuda& device);
+  void begin_plan(const Cuda& device, const Step& step);
+  void cancel_plan(const Cuda& device) noexcept;
+  void end_plan(const Cuda& device);
+
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -2,13 +2,11 @@
 // DataLoader: a data set as batches, in an order that is a function of (seed, epoch, position) and of nothing else.
 // To build one, include the header of its device as well: minitrain/cpu.hpp for the default, Cpu.
 
-#include <minitrain/core/permutation.hpp>
 #include <minitrain/core/rows.hpp>
 #include <minitrain/core/tensor.hpp>
 #include <minitrain/data/batch.hpp>
-#include <minitrain/data/dataset.hpp>
+#include <minitrain/data/row_order.hpp>
 
-#include <algorithm>
 #include <iterator>
 #include <type_traits>
 
@@ -28,7 +26,8 @@ struct DataLoaderOptions {
 ///   for (const auto& batch : loader.epoch(e)) ...
 ///
 /// A batch is valid until the next one is made. Allocates when it is built and when a batch is larger than any before.
-/// On a device with memory of its own, the data set is copied there once, when the loader is built.
+/// On a device with memory of its own, the data set is copied there once, when the loader is built; on one that can
+/// (Cuda), a data set that does not fit is copied batch by batch instead.
 template <class T = float, class Device = Cpu>
 class DataLoader {
  public:
@@ -42,12 +41,16 @@ class DataLoader {
       : data_(checked(data, options)),
         options_(options),
         device_(device),
-        features_(device_, data_, data_.storage().features, data_.feature_columns()),
-        bytes_(device_, data_, data_.storage().bytes, data_.feature_columns()),
-        targets_(device_, data_, data_.storage().targets, data_.target_columns()),
-        labels_(device_, data_, data_.storage().labels, data_.is_classification() ? 1 : 0) {
+        resident_(decide_resident()),
+        features_(device_, data_, data_.storage().features, data_.feature_columns(), resident_),
+        bytes_(device_, data_, data_.storage().bytes, data_.feature_columns(), resident_),
+        targets_(device_, data_, data_.storage().targets, data_.target_columns(), resident_),
+        labels_(device_, data_, data_.storage().labels, data_.is_classification() ? 1 : 0, resident_) {
     bytes_.source.scale = data_.storage().scale;
     bytes_.source.offset = data_.storage().offset;
+    if constexpr (keeps_order) {
+      if (resident_) device_order_.emplace(device_, data_.size(), data_.rows(), options_.shuffle);
+    }
     reserve(std::min(options_.batch_size, samples_per_epoch()));
   }
 
@@ -72,30 +75,31 @@ class DataLoader {
                                                   " of an epoch of ", n, ": ask for samples that are there"});
     }
     reserve(count);
-    prepare_order(epoch, position, count);
-    const std::size_t begin = position - first_;
-    const std::size_t behind = std::min(count, order_count_ - begin - count);
-    const std::span<const std::uint64_t> order(order_.data() + begin, count + behind);
-    const auto rows = order.first(count), then = order.subspan(count);
-
+    prepare(device, epoch, position, count);
     batch_.epoch = epoch;
     batch_.position = position;
     if (count != batch_.features.rows()) shape_batch(count);
     if (data_.storage().bytes.empty()) {
-      gather(device, features_.source, rows, then, batch_features_);
+      fetch(device, features_, position, batch_features_);
     } else {
-      gather(device, bytes_.source, rows, then, batch_features_);
+      fetch(device, bytes_, position, batch_features_);
     }
     if (data_.is_classification()) {
-      gather(device, labels_.source, rows, then, batch_labels_);
+      fetch(device, labels_, position, batch_labels_);
     } else if (data_.has_answers()) {
-      gather(device, targets_.source, rows, then, batch_targets_);
+      fetch(device, targets_, position, batch_targets_);
     }
     return batch_;
   }
   const Batch<T, Device>& next(std::size_t epoch, std::size_t position, std::size_t count) {
     return next(device_, epoch, position, count);
   }
+
+  /// Makes ready for an epoch what next() would: after it, asking for samples of this epoch queues nothing but the
+  /// gathering of them.
+  void begin_epoch(const Device& device, std::size_t epoch) { prepare(device, epoch, 0, 0); }
+  /// Whether the data is in the device's memory. Where it does not fit, batches are copied there one by one.
+  bool is_resident() const noexcept { return resident_; }
 
   class Iterator {
    public:
@@ -145,24 +149,41 @@ class DataLoader {
 
  private:
   static constexpr bool on_host = std::is_same_v<Device, Cpu>;
+  static constexpr bool keeps_order = KeepsRowOrder<Device>;
 
-  /// One array of the data set where the device can reach it: as it is on the host, else a copy of the rows in use.
+  /// One array of the data set: where the device can reach it, or in host memory with a way from there.
   template <class S>
   struct Table {
-    Table(const Device& device, const Dataset& data, const std::vector<S>& values, std::size_t columns) {
+    Table(const Device& device, const Dataset& data, const std::vector<S>& values, std::size_t columns, bool resident) {
       if (values.empty()) return;
       const Shape shape{data.storage().samples, columns};
+      host = {values.data(), shape};
       if constexpr (on_host) {
-        source.table = {values.data(), shape};
-      } else {
+        source.table = host;
+      } else if (resident) {
         copy = Tensor<S, Device>(device, shape);
         copy_from_host(device, values.data(), copy.view());
         source.table = copy.view();
+      } else if constexpr (keeps_order) {
+        stream.emplace(device);
       }
     }
+    View<const S> host;
     RowSource<S, Device> source;
     Tensor<S, Device> copy;
+    typename RowStreamOf<Device>::type stream{};
   };
+
+  bool decide_resident() const {
+    if constexpr (keeps_order) {
+      const DatasetParts& parts = data_.storage();
+      return keeps_resident(
+          device_, parts.features.size() * sizeof(float) + parts.bytes.size() + parts.targets.size() * sizeof(float) +
+                       parts.labels.size() * sizeof(std::int32_t) + 2 * data_.size() * sizeof(std::uint64_t));
+    } else {
+      return true;
+    }
+  }
 
   static const Dataset& checked(const Dataset& data, const DataLoaderOptions& options) {
     if (options.batch_size == 0 || options.batch_size > std::size_t{1} << 31) {
@@ -182,7 +203,7 @@ class DataLoader {
     Tensor<T, Device> features(device_, Shape{count, data_.feature_columns()});
     Tensor<T, Device> targets(device_, Shape{count, data_.target_columns()});
     Tensor<std::int32_t, Device> labels(device_, Shape{data_.is_classification() ? count : 0});
-    order_.resize(std::max(block, 4 * count));
+    host_order_.reserve(count);
     features_buffer_ = std::move(features);
     targets_buffer_ = std::move(targets);
     labels_buffer_ = std::move(labels);
@@ -203,38 +224,35 @@ class DataLoader {
     }
   }
 
-  /// Makes order_ hold the rows of positions [position, position + 2·count), or as many as there are.
-  void prepare_order(std::size_t epoch, std::size_t position, std::size_t count) {
-    const std::size_t n = data_.size();
-    const std::size_t wanted = position + std::min(2 * count, n - position);
-    const bool here =
-        order_count_ > 0 && epoch == order_epoch_ && position >= first_ && position <= first_ + order_count_;
-    if (here && wanted <= first_ + order_count_) return;
-    std::size_t kept = 0;
-    if (here) {
-      const auto begin = order_.begin() + static_cast<std::ptrdiff_t>(position - first_);
-      kept = order_count_ - (position - first_);
-      std::copy_n(begin, kept, order_.begin());
+  void prepare(const Device& device, std::size_t epoch, std::size_t position, std::size_t count) {
+    const EpochOrder order{options_.shuffle, options_.seed};
+    if constexpr (keeps_order) {
+      if (resident_) {
+        if (epoch != device_order_epoch_) device_order_->fill(device, order.permutation(data_.size(), epoch));
+        device_order_epoch_ = epoch;
+        return;
+      }
     }
-    first_ = position;
-    order_epoch_ = epoch;
-    order_count_ = std::min(order_.size(), n - position);
-    const std::span<std::uint64_t> fresh(order_.data() + kept, order_count_ - kept);
-    if (options_.shuffle) {
-      fill_order(device_, Permutation(n, options_.seed, epoch), first_ + kept, fresh);
-    } else {
-      for (std::size_t i = 0; i < fresh.size(); ++i) fresh[i] = first_ + kept + i;
-    }
-    if (!data_.rows().empty()) {
-      for (std::uint64_t& row : fresh) row = data_.row(row);
-    }
+    if (count > 0) host_order_.prepare(device, data_, order, epoch, position, count);
   }
 
-  static constexpr std::size_t block = 1024;
+  /// What prepare() has made ready.
+  template <class S, class U>
+  void fetch(const Device& device, Table<S>& table, [[maybe_unused]] std::size_t position, const View<U, Device>& out) {
+    if constexpr (keeps_order) {
+      if (resident_) return gather(device, table.source, device_order_->rows(position, out.rows()), out);
+      table.source.table = table.stream->stage(device, table.host, host_order_.rows());
+      typename Device::RowOrder::Rows all{nullptr, 0, out.rows()};
+      gather(device, table.source, all, out);
+    } else {
+      gather(device, table.source, host_order_.rows(), host_order_.next(), out);
+    }
+  }
 
   Dataset data_;
   DataLoaderOptions options_;
   Device device_;
+  bool resident_;
   Table<float> features_;
   Table<std::uint8_t> bytes_;
   Table<float> targets_;
@@ -247,8 +265,9 @@ class DataLoader {
   View<std::int32_t, Device> batch_labels_;
   Batch<T, Device> batch_;
 
-  std::vector<std::uint64_t> order_;  // storage rows of positions first_, first_ + 1, ... of epoch order_epoch_
-  std::size_t order_count_ = 0, order_epoch_ = 0, first_ = 0;
+  HostRowOrder host_order_;
+  typename RowOrderOf<Device>::type device_order_{};
+  std::size_t device_order_epoch_ = static_cast<std::size_t>(-1);
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

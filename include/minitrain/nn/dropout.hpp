@@ -12,6 +12,8 @@ namespace minitrain::inline MINITRAIN_ABI {
 struct Dropout {
   double p = 0.5;
 
+  static constexpr bool replayable = true;
+
   std::string name() const { return joined({"Dropout{", p, "}"}); }
   Shape output_shape(const Shape& x) const {
     if (!(p >= 0 && p < 1)) throw OptionError({name(), ": wanted a probability in [0, 1)"});

@@ -67,6 +67,11 @@ struct BackwardPass {
 ///     std::size_t input_columns() const              // when it takes one width only
 ///     std::size_t kept_columns(std::size_t in) const // scalars per sample to keep for the backward pass
 ///     double flops(std::size_t in) const             // of one sample's forward pass, for summaries
+///     static constexpr bool replayable = true        // on a GPU, see below
+///
+/// A GPU goes through steps fastest when their launches are recorded once and replayed. A layer that is `replayable`
+/// launches the same for every step of as many samples: what it does on the host does not matter, and Pass reaches
+/// nothing but the library's own operations. With another layer in the model, every step is launched anew.
 ///
 /// A layer with a member `Activation activation() const` is that function and nothing else: its forward() is not
 /// called. Row b of y may depend on row b of x alone; then the split into micro-batches never shows.
@@ -115,6 +120,15 @@ double flops_of(const L& layer, std::size_t in) {
     return layer.flops(in);
   } else {
     return static_cast<double>(in);
+  }
+}
+
+template <Layer L>
+constexpr bool is_replayable() {
+  if constexpr (requires { L::replayable; }) {
+    return L::replayable;
+  } else {
+    return false;
   }
 }
 

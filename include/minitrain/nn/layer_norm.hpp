@@ -11,6 +11,8 @@ struct LayerNorm {
   std::size_t columns = 0;
   double epsilon = 1e-5;
 
+  static constexpr bool replayable = true;
+
   std::string name() const { return joined({"LayerNorm{", columns, "}"}); }
   std::size_t input_columns() const { return columns; }
   std::size_t kept_columns(std::size_t) const { return 2; }  // mean and 1/sqrt(variance + epsilon)

@@ -35,6 +35,7 @@ namespace minitrain::inline MINITRAIN_ABI {
 ///   static constexpr bool counts_correct            whether totals[2] counts right answers (if absent: uses_labels)
 ///   static constexpr double least_target, largest_target    other targets are refused before training
 ///   static constexpr bool takes_logits_of_softmax   a Softmax at the end of the model is left out in training
+///   static constexpr bool replayable = true         on a GPU, it launches the same every time; see nn/layer.hpp
 ///   std::vector<double> class_weights               handed back in a.class_weights, on the device
 template <class L>
 concept LossSpec = std::copyable<L> && requires(const L& loss, const Cpu& device, const LossArguments<float, Cpu>& a) {

@@ -13,6 +13,7 @@ namespace minitrain::inline MINITRAIN_ABI {
 /// (1/out)·Σ_j (y_j - t_j)² of a sample; torch.nn.MSELoss.
 struct MeanSquaredError {
   static constexpr bool uses_labels = false;
+  static constexpr bool replayable = true;
   static constexpr const char* name() noexcept { return "MeanSquaredError"; }
   void check(std::size_t) const noexcept {}
 
@@ -28,6 +29,7 @@ struct Huber {
   double delta = 1;  // > 0
 
   static constexpr bool uses_labels = false;
+  static constexpr bool replayable = true;
   static constexpr const char* name() noexcept { return "Huber"; }
   /// Throws OptionError.
   void check(std::size_t) const {
@@ -51,6 +53,7 @@ struct SoftmaxCrossEntropy {
 
   static constexpr bool uses_labels = true;
   static constexpr bool takes_logits_of_softmax = true;  // a Softmax at the end of the model is left out in training
+  static constexpr bool replayable = true;
   static constexpr const char* name() noexcept { return "SoftmaxCrossEntropy"; }
 
   /// Throws ShapeError for a model with fewer than two outputs, or another number of them than weights; OptionError.
@@ -88,6 +91,7 @@ struct BinaryCrossEntropy {
   static constexpr bool uses_labels = false;
   static constexpr bool counts_correct = true;
   static constexpr double least_target = 0, largest_target = 1;
+  static constexpr bool replayable = true;
   static constexpr const char* name() noexcept { return "BinaryCrossEntropy"; }
   void check(std::size_t) const noexcept {}
 

@@ -58,6 +58,14 @@ class Network {
   std::size_t stages() const noexcept { return stages_.size(); }
   bool ends_in_softmax() const noexcept { return stages_.back().is_softmax && stages_.size() > 1; }
 
+  /// Whether a device may record the launches of a step and replay them; see nn/layer.hpp.
+  bool replayable() const noexcept {
+    for (const auto& stage : stages_) {
+      if (!stage.stage->replayable()) return false;
+    }
+    return true;
+  }
+
   /// Scalars of buffers per sample: outputs, kept values and two gradients of the widest layer.
   std::size_t scalars_per_sample() const noexcept {
     std::size_t count = 2 * widest();

@@ -9,6 +9,7 @@ namespace minitrain::inline MINITRAIN_ABI {
 /// As the last layer of a model trained with SoftmaxCrossEntropy it is not run twice: the loss takes what comes into
 /// this layer, and predictions are probabilities.
 struct Softmax {
+  static constexpr bool replayable = true;
   std::string name() const { return "Softmax"; }
   Shape output_shape(const Shape& x) const { return x; }
   double flops(std::size_t in) const { return 5.0 * static_cast<double>(in); }

@@ -26,6 +26,8 @@ class Stage {
   virtual void forward(const Device&, const StageBuffers<T, Device>&, const Pass&) const = 0;
   /// `first`: the gradients hold nothing yet and are overwritten; otherwise they are added to.
   virtual void backward(const Device&, const StageBuffers<T, Device>&, const Pass&, bool first) const = 0;
+  /// See nn/layer.hpp.
+  virtual bool replayable() const { return true; }
   /// The activation this stage ends with, if the next stage can undo it on the way back, and word that it will.
   virtual Activation trailing_activation() const { return {}; }
   virtual void leave_activation_to_next() {}
@@ -102,6 +104,7 @@ class LayerStage final : public Stage<T, Device> {
     layer_.backward(device, BackwardPass<T, Device>{b.x, b.y, b.kept, b.dy, b.dx, parameters_.data(), gradients_.data(),
                                                     number_, pass});
   }
+  bool replayable() const override { return is_replayable<L>(); }
 
  private:
   L layer_;

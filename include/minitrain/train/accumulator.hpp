@@ -119,18 +119,36 @@ class Accumulator {
   bool can_queue() const noexcept {
     return QueuesSteps<Device> && rule_->takes_queued_scale() && training_arguments_.class_weights.empty();
   }
-  /// As update(), but the step is only queued. The queue is emptied into `settled` when it is full.
-  void queue_update(const Device& device, Totals& settled) {
+  /// accumulate(), which is to call the function above for `samples` samples from `position` of an epoch on, and
+  /// update(), but only queued: a device may have recorded the launches of an earlier step, and replay them instead.
+  /// The queue is emptied into `settled` when it is full.
+  template <class Accumulate>
+  void queue_step(const Device& device, std::size_t position, std::size_t samples, bool replayable, Totals& settled,
+                  const Accumulate& accumulate) {
     if constexpr (QueuesSteps<Device>) {
-      if (accumulated_ == 0) return;
       if (!queue_) queue_.emplace(device);
-      queue_->close(device, totals_.view());
-      queued_samples_.push_back(std::exchange(accumulated_, 0));
       update_.queued_scale = queue_->scale();
       update_.learning_rate = rule_->learning_rate();
-      update_.step = ++steps_;
-      rule_->run(device, update_);
+      update_.step = steps_ + 1;
+      queue_->queue(
+          device, {.samples = samples, .position = position, .number = steps_},
+          replayable && network_.replayable() && objective_->replayable(),
+          [&] {
+            accumulate();
+            accumulated_ = 0;
+            queue_->close(device, totals_.view());
+            rule_->run(device, update_);
+          },
+          [&] { rule_->run(device, update_); });
+      ++steps_;
+      queued_samples_.push_back(samples);
       if (queue_->size() == queue_->capacity) settle(device, settled);
+    }
+  }
+  /// Before steps on other data: what was recorded knows the buffers of the old.
+  void forget_recordings(const Device& device) {
+    if constexpr (QueuesSteps<Device>) {
+      if (queue_) queue_->forget_graphs(device);
     }
   }
   /// Waits for the queued steps and adds their totals, one after the other. Throws NumericError as update() does, for

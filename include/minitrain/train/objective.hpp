@@ -27,6 +27,7 @@ class Objective {
   virtual bool uses_labels() const = 0;
   virtual bool counts_right_answers() const = 0;
   virtual bool is_softmax_cross_entropy() const = 0;
+  virtual bool replayable() const = 0;
   /// Targets lie in [first, second].
   virtual std::pair<double, double> target_range() const = 0;
 };
@@ -60,6 +61,14 @@ class ObjectiveOf final : public Objective<T, Device> {
   bool is_softmax_cross_entropy() const override {
     if constexpr (requires { Loss::takes_logits_of_softmax; }) {
       return Loss::takes_logits_of_softmax;
+    } else {
+      return false;
+    }
+  }
+
+  bool replayable() const override {
+    if constexpr (requires { Loss::replayable; }) {
+      return Loss::replayable;
     } else {
       return false;
     }

@@ -225,6 +225,7 @@ class Trainer {
       validation_loader = std::make_unique<DataLoader<T, Device>>(
           *validation, DataLoaderOptions{.batch_size = rows, .shuffle = false}, device_);
     }
+    core_.forget_recordings(device_);
     History history;
     history.epochs.reserve(std::min<std::size_t>(options_.epochs, 1024));
     stop_requested_ = false;
@@ -248,16 +249,19 @@ class Trainer {
     const std::size_t steps_before = core_.steps();
     const bool queue = !callbacks.on_step && core_.can_queue();
     const OnException settle([&] { core_.settle(device_, totals); });  // so that no queued step stays in doubt
+    if (queue) loader.begin_epoch(device_, epochs_);
     while (at < samples && !stop_requested_) {
       const std::size_t end = std::min(samples, at + options_.batch_size);
-      accumulate_checked(loader, at, end);
-      at = end;
-      const std::size_t steps = core_.steps();
       if (queue) {
-        core_.queue_update(device_, totals);
+        core_.queue_step(device_, at, end - at, loader.is_resident(), totals,
+                         [&] { accumulate_checked(loader, at, end); });
+        at = end;
         in_epoch_ = true;
         continue;
       }
+      accumulate_checked(loader, at, end);
+      at = end;
+      const std::size_t steps = core_.steps();
       const Totals step = core_.update(device_);
       totals.add(step);
       if (core_.steps() == steps) continue;  // a batch that weighs nothing
