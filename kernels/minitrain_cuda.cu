@@ -9,6 +9,7 @@
 #include "gather.cu"
 #include "layer_norm.cu"
 #include "loss.cu"
+#include "norm.cu"
 #include "optimizer.cu"
 #include "softmax.cu"
 #include "softmax_cross_entropy.cu"

@@ -42,8 +42,8 @@ int device_count(std::string* why) {
 
 }  // namespace cuda
 
-void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&) { refuse(); }
-std::vector<std::array<double, 3>> Cuda::StepQueue::take(const Cuda&) { refuse(); }
+void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&, double) { refuse(); }
+std::vector<std::array<double, 4>> Cuda::StepQueue::take(const Cuda&) { refuse(); }
 
 std::string describe_device(const Cuda&) { refuse(); }
 bool all_finite(const Cuda&, const View<const float, Cuda>&) { refuse(); }
@@ -73,6 +73,7 @@ void layer_norm_backward(const Cuda&, cuda::Input, cuda::Input, cuda::Input, cud
 }
 void dropout_forward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
 void dropout_backward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
+void sum_of_squares(const Cuda&, const View<const float, Cuda>&, const View<double, Cuda>&) { refuse(); }
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void gather(const Cuda&, const RowSource<float, Cuda>&, std::span<const std::uint64_t>, std::span<const std::uint64_t>,

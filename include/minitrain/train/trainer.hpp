@@ -89,8 +89,8 @@ class Trainer {
   /// Samples accumulated since the last update.
   std::size_t accumulated() const noexcept { return core_.accumulated(); }
   /// One optimizer step on the mean over all accumulated samples; does nothing when there are none. Returns the mean
-  /// loss. Throws NumericError when the loss is not finite, with the parameters unchanged and what had accumulated
-  /// dropped.
+  /// loss. Throws NumericError when the loss, or a gradient to be clipped, is not finite, with the parameters unchanged
+  /// and what had accumulated dropped.
   Evaluation update() {
     refuse_in_callback("update");
     const auto scope = device_.arithmetic_scope();
@@ -153,7 +153,7 @@ class Trainer {
             ? std::min(options.micro_batch_size, options.batch_size)
             : choose_micro_batch(device, options.batch_size, network.scalars_per_sample() * sizeof(T),
                                  network.parameters().size() * sizeof(T));
-    return Core(device, std::move(network), std::move(objective), std::move(rule), options.seed, rows);
+    return Core(device, std::move(network), std::move(objective), std::move(rule), options.seed, rows, options.clip_norm);
   }
 
   Evaluation mean(const Totals& totals) const {
