@@ -11,6 +11,7 @@
 #include "loss.cu"
 #include "norm.cu"
 #include "optimizer.cu"
+#include "range.cu"
 #include "softmax.cu"
 #include "softmax_cross_entropy.cu"
 #include "step_queue.cu"

@@ -27,7 +27,8 @@ void* Cuda::allocate(std::size_t) const { refuse(); }
 std::size_t Cuda::allocated_bytes() const noexcept { return 0; }
 std::size_t Cuda::peak_allocated_bytes() const noexcept { return 0; }
 void Cuda::synchronize() const { refuse(); }
-Cuda::Scope::Scope(int) { refuse(); }
+Cuda::Scope Cuda::arithmetic_scope() const { refuse(); }
+Cuda::Scope::Scope(int, Context*) { refuse(); }
 Cuda::Scope::~Scope() {}
 
 namespace cuda {
@@ -47,6 +48,7 @@ std::vector<std::array<double, 4>> Cuda::StepQueue::take(const Cuda&) { refuse()
 
 std::string describe_device(const Cuda&) { refuse(); }
 bool all_finite(const Cuda&, const View<const float, Cuda>&) { refuse(); }
+std::size_t free_bytes(const Cuda&) { refuse(); }
 std::size_t choose_micro_batch(const Cuda&, std::size_t, std::size_t, std::size_t) { refuse(); }
 
 void activation_forward(const Cuda&, const Activation&, cuda::Input, cuda::Output) { refuse(); }
@@ -74,6 +76,8 @@ void layer_norm_backward(const Cuda&, cuda::Input, cuda::Input, cuda::Input, cud
 void dropout_forward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
 void dropout_backward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
 void sum_of_squares(const Cuda&, const View<const float, Cuda>&, const View<double, Cuda>&) { refuse(); }
+std::size_t first_outside(const Cuda&, const View<const float, Cuda>&, double, double) { refuse(); }
+std::size_t first_outside(const Cuda&, const View<const std::int32_t, Cuda>&, double, double) { refuse(); }
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void gather(const Cuda&, const RowSource<float, Cuda>&, std::span<const std::uint64_t>, std::span<const std::uint64_t>,
