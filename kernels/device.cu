@@ -5,6 +5,7 @@
 #include <minitrain/cuda/memory.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 
@@ -130,6 +131,13 @@ std::size_t Cuda::Context::available() {
   const Current current(options_.index, this);
   std::size_t free = 0, total = 0;
   check(cudaMemGetInfo(&free, &total), "memory of the GPU");
+  cudaMemPool_t pool = nullptr;
+  std::uint64_t reserved = 0, used = 0;  // what was freed the pool may keep: taken from the GPU, and free for us
+  check(cudaDeviceGetDefaultMemPool(&pool, options_.index), "memory pool of the GPU");
+  check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved), "memory pool of the GPU");
+  check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used), "memory pool of the GPU");
+  free =
+      std::min<std::size_t>(free + (reserved - std::min(reserved, used)), total - std::min<std::size_t>(total, used));
   if (options_.memory_limit != 0) {
     free = std::min(free, options_.memory_limit - std::min(options_.memory_limit, allocated_));
   }
