@@ -1,5 +1,6 @@
 // Cuda::Context: what is behind a Cuda. One stream, the memory allocated in its order, staging for small uploads.
 #pragma once
+#include "current_gpu.cuh"
 #include "replay.cuh"
 
 #include <minitrain/cuda/device.hpp>
@@ -22,7 +23,7 @@ class Cuda::Context {
   const std::string& name() const noexcept { return name_; }
   int compute_capability() const noexcept { return compute_capability_; }  // 90 for 9.0
   int multiprocessors() const noexcept { return multiprocessors_; }
-  cudaStream_t stream() const noexcept { return stream_; }
+  cuda::Stream stream() noexcept { return {stream_, &log_}; }
 
   /// Zero-filled memory, given back in the order of the stream.
   void* allocate(std::size_t bytes);
@@ -72,6 +73,13 @@ class Cuda::Context {
     if (planned_ != nullptr) planned_->adam = factors;
     return planned_ != nullptr;
   }
+  /// To be made current; null where only cudaSetDevice can do that.
+  CUcontext primary() const noexcept { return primary_; }
+
+  /// Throws DeviceError when `status` is a failure, with the kernels launched last where one of them may be the cause.
+  void check(cudaError_t status, const char* what) { log_.check(status, what); }
+  /// Throws what the first failure that sticks has thrown, if there was one.
+  void refuse_if_failed() const { log_.refuse_if_failed(); }
 
  private:
   struct Piece {
@@ -95,7 +103,9 @@ class Cuda::Context {
   CudaOptions options_;
   std::string name_;
   int compute_capability_ = 0, multiprocessors_ = 0;
+  CUcontext primary_ = nullptr;
   cudaStream_t stream_ = nullptr;
+  cuda::LaunchLog log_;
   std::size_t allocated_ = 0, peak_ = 0;
   std::array<Piece, scratch_slots> scratch_;
   std::uint64_t scratch_moves_ = 0;
@@ -107,7 +117,7 @@ class Cuda::Context {
 
 namespace cuda {
 
-inline cudaStream_t stream_of(const Cuda& device) { return device.context()->stream(); }
+inline Stream stream_of(const Cuda& device) { return device.context()->stream(); }
 
 }  // namespace cuda
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -162,7 +162,7 @@ void dense_backward_input(const Cuda& device, cuda::Input dy, cuda::Input w, con
 void dense_backward_weights(const Cuda& device, cuda::Input x, cuda::Input dy, cuda::Output dw, cuda::Output db,
                             bool add) {
   const std::size_t rows = x.rows(), in = dw.rows(), out = dw.columns();
-  const cudaStream_t stream = device.context()->stream();
+  const auto stream = device.context()->stream();
   if (out == 1) {
     cuda::launch(one_output_gradients_kernel, dim3(blocks_for(in + 1, 64)), dim3(64), 0, stream, x.data(), dy.data(),
                  rows, in, add, dw.data(), db.empty() ? nullptr : db.data());

@@ -5,12 +5,15 @@
 #include <minitrain/cuda/memory.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <optional>
 
 namespace minitrain::inline MINITRAIN_ABI {
 namespace {
 
 using Current = Cuda::Scope;
+constexpr int pushed = -1;  // of a Scope, in place of the GPU that was current: it comes back when ours is popped
 
 /// found[0] = 1 when an element is infinite or NaN. Every thread that sees one writes the same, so no order shows.
 __global__ void __launch_bounds__(256) find_non_finite_kernel(const float* x, std::size_t count, int* found) {
@@ -47,21 +50,23 @@ int device_count(std::string* why) {
 
 void copy_from_host(const Cuda& device, const void* host, void* to, std::size_t bytes) {
   if (bytes == 0) return;
-  check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream_of(device)), "copy to the GPU");
+  device.context()->check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream_of(device)),
+                          "copy to the GPU");
   device.synchronize();  // pinned memory, and pageable memory that the GPU can read itself, is not staged
 }
 
 void copy_to_host(const Cuda& device, const void* from, void* host, std::size_t bytes) {
   if (bytes != 0) {
-    check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream_of(device)), "copy from the GPU");
+    device.context()->check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream_of(device)),
+                            "copy from the GPU");
   }
   device.synchronize();
 }
 
 void fill_zero(const Cuda& device, void* to, std::size_t bytes) {
   if (bytes == 0) return;
-  const Current current(device.index());
-  check(cudaMemsetAsync(to, 0, bytes, stream_of(device)), "fill with zero");
+  const Current current(device.index(), device.context().get());
+  device.context()->check(cudaMemsetAsync(to, 0, bytes, stream_of(device)), "fill with zero");
 }
 
 }  // namespace cuda
@@ -74,7 +79,8 @@ Cuda::Context::Context(const CudaOptions& options) : options_(options) {
     throw DeviceError(ErrorCode::device_unavailable,
                       {"Cuda: device ", options_.index, " of ", count, ": ask for 0 to ", count - 1});
   }
-  const Current current(options_.index);
+  primary_ = cuda::primary_context(options_.index);
+  const Current current(options_.index, this);
   cudaDeviceProp properties;
   cuda::check(cudaGetDeviceProperties(&properties, options_.index), "Cuda: properties of the GPU");
   name_ = properties.name;
@@ -104,9 +110,11 @@ Cuda::Context::~Context() { release(); }
 
 void Cuda::Context::release() noexcept {
   // Errors have nowhere to go: what can be given back is.
-  int before = 0;
-  static_cast<void>(cudaGetDevice(&before));
-  static_cast<void>(cudaSetDevice(options_.index));
+  std::optional<Current> current;
+  try {
+    current.emplace(options_.index, this);
+  } catch (...) {
+  }
   if (stream_ != nullptr) static_cast<void>(cudaStreamSynchronize(stream_));
   for (Piece& piece : scratch_) {
     if (piece.data != nullptr) static_cast<void>(cudaFreeAsync(piece.data, stream_));
@@ -116,13 +124,19 @@ void Cuda::Context::release() noexcept {
     if (slot.copied != nullptr) static_cast<void>(cudaEventDestroy(slot.copied));
   }
   if (stream_ != nullptr) static_cast<void>(cudaStreamDestroy(stream_));
-  static_cast<void>(cudaSetDevice(before));
 }
 
 std::size_t Cuda::Context::available() {
-  const Current current(options_.index);
+  const Current current(options_.index, this);
   std::size_t free = 0, total = 0;
-  cuda::check(cudaMemGetInfo(&free, &total), "memory of the GPU");
+  check(cudaMemGetInfo(&free, &total), "memory of the GPU");
+  cudaMemPool_t pool = nullptr;
+  std::uint64_t reserved = 0, used = 0;  // what was freed the pool may keep: taken from the GPU, and free for us
+  check(cudaDeviceGetDefaultMemPool(&pool, options_.index), "memory pool of the GPU");
+  check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved), "memory pool of the GPU");
+  check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used), "memory pool of the GPU");
+  free =
+      std::min<std::size_t>(free + (reserved - std::min(reserved, used)), total - std::min<std::size_t>(total, used));
   if (options_.memory_limit != 0) {
     free = std::min(free, options_.memory_limit - std::min(options_.memory_limit, allocated_));
   }
@@ -130,7 +144,7 @@ std::size_t Cuda::Context::available() {
 }
 
 void* Cuda::Context::raw_allocate(std::size_t bytes) {
-  const Current current(options_.index);
+  const Current current(options_.index, this);
   void* p = nullptr;
   cudaError_t status = cudaErrorMemoryAllocation;
   if (options_.memory_limit == 0 || bytes <= options_.memory_limit - std::min(options_.memory_limit, allocated_)) {
@@ -142,7 +156,7 @@ void* Cuda::Context::raw_allocate(std::size_t bytes) {
                       {"Cuda: no memory for ", counted("", bytes), " on ", name_, ": ", counted("free ", available()),
                        ", held by this device ", allocated_, ": use a smaller micro_batch_size, model or data set"});
   }
-  cuda::check(status, "Cuda: allocation");
+  check(status, "Cuda: allocation");
   allocated_ += bytes;
   peak_ = std::max(peak_, allocated_);
   return p;
@@ -156,12 +170,12 @@ void Cuda::Context::refuse_in_capture() const {
 void* Cuda::Context::allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
   refuse_in_capture();
-  const Current current(options_.index);
+  const Current current(options_.index, this);
   void* const p = raw_allocate(bytes);
   const cudaError_t status = cudaMemsetAsync(p, 0, bytes, stream_);
   if (status != cudaSuccess) {
     deallocate(p, bytes);
-    cuda::check(status, "Cuda: fill with zero");
+    check(status, "Cuda: fill with zero");
   }
   return p;
 }
@@ -185,22 +199,22 @@ void* Cuda::Context::grow(Piece& piece, std::size_t bytes) {
 void Cuda::Context::upload_bytes(const void* host, std::size_t bytes, void* to) {
   if (bytes == 0) return;
   Staging& slot = staging_[next_staging_++ % staging_slots];
-  if (slot.in_flight) cuda::check(cudaEventSynchronize(slot.copied), "wait for an upload");
+  if (slot.in_flight) check(cudaEventSynchronize(slot.copied), "wait for an upload");
   slot.in_flight = false;
   if (bytes > slot.bytes) {
-    if (slot.pinned != nullptr) cuda::check(cudaFreeHost(std::exchange(slot.pinned, nullptr)), "pinned memory");
+    if (slot.pinned != nullptr) check(cudaFreeHost(std::exchange(slot.pinned, nullptr)), "pinned memory");
     slot.bytes = 0;
-    cuda::check(cudaMallocHost(&slot.pinned, bytes), "pinned memory");
+    check(cudaMallocHost(&slot.pinned, bytes), "pinned memory");
     slot.bytes = bytes;
   }
   std::memcpy(slot.pinned, host, bytes);
-  cuda::check(cudaMemcpyAsync(to, slot.pinned, bytes, cudaMemcpyHostToDevice, stream_), "upload");
-  cuda::check(cudaEventRecord(slot.copied, stream_), "upload");
+  check(cudaMemcpyAsync(to, slot.pinned, bytes, cudaMemcpyHostToDevice, stream_), "upload");
+  check(cudaEventRecord(slot.copied, stream_), "upload");
   slot.in_flight = true;
 }
 
 void Cuda::Context::begin_capture(const cuda::StepState* state) {
-  cuda::check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture of a step");
+  check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture of a step");
   replay_ = state;
 }
 
@@ -212,7 +226,10 @@ cudaGraph_t Cuda::Context::end_capture() noexcept {
   return nullptr;
 }
 
-void Cuda::Context::synchronize() { cuda::check(cudaStreamSynchronize(stream_), "Cuda: the work queued before"); }
+void Cuda::Context::synchronize() {
+  check(cudaStreamSynchronize(stream_), "Cuda: the work queued before");
+  log_.finished();
+}
 
 Cuda::Cuda(const CudaOptions& options) : context_(std::make_shared<Context>(options)) {}
 int Cuda::index() const noexcept { return context_->index(); }
@@ -225,12 +242,26 @@ void Cuda::Memory::deallocate(void* p, std::size_t bytes) const noexcept {
   if (context_ != nullptr) context_->deallocate(p, bytes);
 }
 
-Cuda::Scope::Scope(int index) : index_(index) {
-  cuda::check(cudaGetDevice(&before_), "cudaGetDevice");
-  if (before_ != index_) cuda::check(cudaSetDevice(index_), "cudaSetDevice");
+Cuda::Scope Cuda::arithmetic_scope() const { return Scope(index(), context_.get()); }
+Cuda::Scope::Scope(int index, Context* context) : before_(pushed), index_(index) {
+  if (context != nullptr) {
+    context->refuse_if_failed();
+    const CUcontext primary = context->primary();
+    if (primary != nullptr && cuda::context_calls().push(primary) == CUDA_SUCCESS) return;
+  }
+  const auto check = [context](cudaError_t status, const char* what) {
+    context != nullptr ? context->check(status, what) : cuda::check(status, what);
+  };
+  check(cudaGetDevice(&before_), "cudaGetDevice");
+  if (before_ != index_) check(cudaSetDevice(index_), "cudaSetDevice");
 }
 Cuda::Scope::~Scope() {
-  if (before_ != index_) static_cast<void>(cudaSetDevice(before_));
+  if (before_ == pushed) {
+    CUcontext popped = nullptr;
+    static_cast<void>(cuda::context_calls().pop(&popped));
+  } else if (before_ != index_) {
+    static_cast<void>(cudaSetDevice(before_));
+  }
 }
 
 std::string describe_device(const Cuda& device) {
@@ -240,7 +271,7 @@ std::string describe_device(const Cuda& device) {
 }
 
 bool all_finite(const Cuda& device, const View<const float, Cuda>& x) {
-  const Current current(device.index());
+  const Current current(device.index(), device.context().get());
   int* const found = device.context()->scratch<int>(0, 1);
   cuda::fill_zero(device, found, sizeof(int));
   if (!x.empty()) {
@@ -250,6 +281,11 @@ bool all_finite(const Cuda& device, const View<const float, Cuda>& x) {
   int answer = 0;
   cuda::copy_to_host(device, found, &answer, sizeof answer);
   return answer == 0;
+}
+
+std::size_t free_bytes(const Cuda& device) {
+  device.synchronize();  // what has been freed is free when the stream has come to it
+  return device.context()->available();
 }
 
 std::size_t choose_micro_batch(const Cuda& device, std::size_t batch_size, std::size_t bytes_per_sample, std::size_t) {

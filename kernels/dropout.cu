@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(dropout_lanes* dropout_rows)
 
 void dropout_forward(const Cuda& device, const DropoutKey& key, double p, cuda::Input x, cuda::Output y) {
   if (y.empty()) return;
-  const cudaStream_t stream = device.context()->stream();
+  const auto stream = device.context()->stream();
   if (p == 0) {
     if (x.data() == y.data()) return;
     cuda::check(cudaMemcpyAsync(y.data(), x.data(), y.size() * sizeof(float), cudaMemcpyDeviceToDevice, stream),

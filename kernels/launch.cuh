@@ -2,10 +2,7 @@
 // What every kernel file starts with: shared memory, launches and reductions, in one spelling for nvcc and for the
 // emulator in tests/simt, which compiles the same files as C++.
 
-#include <minitrain/core/error.hpp>
-
-#include <cuda_runtime.h>
-#include <cxxabi.h>
+#include "launch_log.cuh"
 
 #include <cstddef>
 #include <cstdlib>
@@ -34,42 +31,27 @@
 
 namespace minitrain::inline MINITRAIN_ABI::cuda {
 
-/// Throws DeviceError when `status` is a failure: out_of_memory, or device_unavailable for everything else.
-inline void check(cudaError_t status, const char* what) {
-  if (status == cudaSuccess) return;
-  const auto code = status == cudaErrorMemoryAllocation ? ErrorCode::out_of_memory : ErrorCode::device_unavailable;
-  throw DeviceError(code, {what, ": ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ")"});
-}
-
-/// The kernel's name as in the source, for messages. "a kernel" where the runtime cannot tell, as after a fault.
-inline std::string kernel_name([[maybe_unused]] const void* kernel) {
-#if defined(CUDART_VERSION) && CUDART_VERSION < 12030  // which cannot tell
-  return "a kernel";
-#else
-  const char* mangled = nullptr;
-  if (cudaFuncGetName(&mangled, kernel) != cudaSuccess || mangled == nullptr) return "a kernel";
-  char* const readable = abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr);
-  const std::string name = readable != nullptr ? readable : mangled;
-  std::free(readable);
-  return name;
-#endif
-}
-
 [[noreturn]] inline void launch_failed(cudaError_t status, const void* kernel, dim3 grid, dim3 block,
-                                       std::size_t shared_bytes) {
+                                       std::size_t shared_bytes, LaunchLog* log) {
   const std::string what =
       joined({"launch of ", kernel_name(kernel), ", grid (", grid.x, ",", grid.y, ",", grid.z, "), block (", block.x,
               ",", block.y, ",", block.z, "), ", shared_bytes, " bytes of shared memory"});
   static_cast<void>(cudaGetLastError());  // reported here, so that the next launch is not blamed for it
+  if (log != nullptr) log->check(status, what.c_str());
   check(status, what.c_str());
   std::abort();  // not reached: status is a failure
 }
 
 template <class... P, class... A>
 void launch_with(bool cooperative, void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes,
-                 cudaStream_t stream, A&&... arguments) {
+                 const Stream& stream, A&&... arguments) {
   static_assert(sizeof...(P) == sizeof...(A), "the kernel takes another number of arguments");
   const void* const function = reinterpret_cast<const void*>(kernel);
+  std::size_t number = 0;
+  if (stream.log != nullptr) {
+    stream.log->refuse_if_failed();
+    number = stream.log->number_of(function);
+  }
   cudaError_t status = cudaSuccess;
   if (shared_bytes > 48u * 1024u) {
     status =
@@ -83,25 +65,26 @@ void launch_with(bool cooperative, void (*kernel)(P...), dim3 grid, dim3 block, 
     config.gridDim = grid;
     config.blockDim = block;
     config.dynamicSmemBytes = shared_bytes;
-    config.stream = stream;
+    config.stream = stream.handle;
     config.attrs = &attribute;
     config.numAttrs = cooperative ? 1 : 0;
     status = cudaLaunchKernelEx(&config, kernel, static_cast<P>(arguments)...);
   }
-  if (status != cudaSuccess) launch_failed(status, function, grid, block, shared_bytes);
+  if (status != cudaSuccess) launch_failed(status, function, grid, block, shared_bytes, stream.log);
+  if (stream.log != nullptr) stream.log->launched(number);
 }
 
 /// Runs kernel<<<grid, block, shared_bytes, stream>>>(arguments...). Throws DeviceError, naming the kernel, when it
 /// cannot be launched, or when something that ran on the device before has failed.
 template <class... P, class... A>
-void launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
+void launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, const Stream& stream,
             A&&... arguments) {
   launch_with(false, kernel, grid, block, shared_bytes, stream, static_cast<A&&>(arguments)...);
 }
 
 /// The same with all blocks on the device at once, so that grid_sync may be used.
 template <class... P, class... A>
-void launch_cooperative(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
+void launch_cooperative(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, const Stream& stream,
                         A&&... arguments) {
   launch_with(true, kernel, grid, block, shared_bytes, stream, static_cast<A&&>(arguments)...);
 }

@@ -149,7 +149,7 @@ void layer_norm_backward(const Cuda& device, cuda::Input x, cuda::Input gain, cu
                          cuda::Output dx, cuda::Output dgain, cuda::Output dshift, bool add) {
   const NormRows rows{x.data(), gain.data(), x.rows(), gain.size()};
   if (rows.columns == 0) return;
-  const cudaStream_t stream = device.context()->stream();
+  const cuda::Stream stream = device.context()->stream();
   cuda::launch(layer_norm_sums_kernel, dim3(cuda::blocks_for(rows.columns, sums_columns, 0x7fffffff)),
                dim3(sums_columns, sums_warps), 0, stream, rows, mean_rstd.data(), dy.data(), add, dgain.data(),
                dshift.data());

@@ -72,7 +72,7 @@ void run_target_loss(const Cuda& device, double delta, const LossArguments<float
                             columns,
                             static_cast<float>(delta),
                             1.0f / static_cast<float>(static_cast<double>(columns))};
-  const cudaStream_t stream = device.context()->stream();
+  const cuda::Stream stream = device.context()->stream();
   if (columns == 1) {
     cuda::launch(single_target_loss_kernel<Loss>, cuda::striding_blocks(device, rows, 256), dim3(256), 0, stream, work);
   } else {

@@ -27,7 +27,8 @@ void* Cuda::allocate(std::size_t) const { refuse(); }
 std::size_t Cuda::allocated_bytes() const noexcept { return 0; }
 std::size_t Cuda::peak_allocated_bytes() const noexcept { return 0; }
 void Cuda::synchronize() const { refuse(); }
-Cuda::Scope::Scope(int) { refuse(); }
+Cuda::Scope Cuda::arithmetic_scope() const { refuse(); }
+Cuda::Scope::Scope(int, Context*) { refuse(); }
 Cuda::Scope::~Scope() {}
 
 namespace cuda {
@@ -62,9 +63,9 @@ Cuda::StepQueue& Cuda::StepQueue::operator=(StepQueue&&) noexcept = default;
 Cuda::StepQueue::~StepQueue() = default;
 std::size_t Cuda::StepQueue::size() const noexcept { return 0; }
 std::size_t Cuda::StepQueue::replayed() const noexcept { return 0; }
-void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&) { refuse(); }
+void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&, double) { refuse(); }
 View<const double, Cuda> Cuda::StepQueue::scale() const noexcept { return {}; }
-std::vector<std::array<double, 3>> Cuda::StepQueue::take(const Cuda&) { refuse(); }
+std::vector<std::array<double, 4>> Cuda::StepQueue::take(const Cuda&) { refuse(); }
 void Cuda::StepQueue::forget_graphs(const Cuda&) { refuse(); }
 Cuda::StepQueue::Way Cuda::StepQueue::prepare(const Cuda&, const Step&) { refuse(); }
 Cuda::StepQueue::Way Cuda::StepQueue::prepare_launch(const Cuda&) { refuse(); }
@@ -76,6 +77,7 @@ void Cuda::StepQueue::end_plan(const Cuda&) { refuse(); }
 
 std::string describe_device(const Cuda&) { refuse(); }
 bool all_finite(const Cuda&, const View<const float, Cuda>&) { refuse(); }
+std::size_t free_bytes(const Cuda&) { refuse(); }
 std::size_t choose_micro_batch(const Cuda&, std::size_t, std::size_t, std::size_t) { refuse(); }
 
 void activation_forward(const Cuda&, const Activation&, cuda::Input, cuda::Output) { refuse(); }
@@ -102,6 +104,9 @@ void layer_norm_backward(const Cuda&, cuda::Input, cuda::Input, cuda::Input, cud
 }
 void dropout_forward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
 void dropout_backward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
+void sum_of_squares(const Cuda&, const View<const float, Cuda>&, const View<double, Cuda>&) { refuse(); }
+std::size_t first_outside(const Cuda&, const View<const float, Cuda>&, double, double) { refuse(); }
+std::size_t first_outside(const Cuda&, const View<const std::int32_t, Cuda>&, double, double) { refuse(); }
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void gather(const Cuda&, const RowSource<float, Cuda>&, const cuda::Rows&, const View<float, Cuda>&) { refuse(); }

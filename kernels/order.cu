@@ -50,7 +50,7 @@ void launch_order(const Cuda& device, const Permutation& p, const std::uint64_t*
   Rounds<Word> rounds{};
   rounds.count = p.rounds();
   for (std::size_t k = 0; k < rounds.count; ++k) rounds.round[k] = p.round<Word>(k);
-  const Cuda::Scope current(device.index());
+  const auto scope = device.arithmetic_scope();
   cuda::launch(order_kernel<Word>, dim3(cuda::blocks_for(p.size(), 256, 65536)), dim3(256), 0, cuda::stream_of(device),
                rounds, static_cast<Word>(p.columns()), static_cast<Word>(p.size()), storage, order);
 }

@@ -23,10 +23,10 @@ struct PlannedStep {
 };
 
 struct StepState {
-  double scale;        // of the last closed step's gradient sums: 1 / weight
-  double leaves_all;   // 1: a loss was not finite, and no later step changes a parameter
+  double scale;        // of the last closed step's gradient sums
+  double leaves_all;   // 1: a loss or a gradient was not finite, and no later step changes a parameter
   std::uint64_t slot;  // steps closed since the queue was emptied: the place of the step under way
-  double totals[queue_capacity][3];
+  double totals[queue_capacity][4];
   PlannedStep plan[queue_capacity];
 
   /// Of the step under way, until it is closed.

@@ -56,7 +56,7 @@ struct Cuda::RowStream::State {
 };
 
 Cuda::RowStream::RowStream(const Cuda& device) : state_(std::make_unique<State>(device)) {
-  const Cuda::Scope scope(device.index());
+  const auto scope = device.arithmetic_scope();
   state_->create();
 }
 Cuda::RowStream::RowStream(RowStream&&) noexcept = default;
@@ -65,7 +65,7 @@ Cuda::RowStream::~RowStream() = default;
 
 const void* Cuda::RowStream::stage_bytes(const Cuda& device, const void* table, std::size_t row_bytes,
                                          std::span<const std::uint64_t> rows) {
-  const Cuda::Scope scope(device.index());
+  const auto scope = device.arithmetic_scope();
   const cudaStream_t stream = cuda::stream_of(device);
   State::Slot& last = state_->slots[state_->turn++ % 2];
   State::Slot& slot = state_->slots[state_->turn % 2];

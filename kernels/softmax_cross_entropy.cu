@@ -173,7 +173,7 @@ __global__ void __launch_bounds__(cuda::row_threads) many_classes_kernel(const S
 void softmax_cross_entropy(const Cuda& device, double label_smoothing, const LossArguments<float, Cuda>& a) {
   const std::size_t rows = a.y.rows(), classes = a.y.columns();
   if (rows == 0) return;
-  const cudaStream_t stream = device.context()->stream();
+  const cuda::Stream stream = device.context()->stream();
   float* const results = device.context()->scratch<float>(2, 3 * rows + 1);
   const float* const class_weights = a.class_weights.empty() ? nullptr : a.class_weights.data();
   const SoftmaxFactors<float> factors(label_smoothing, classes, static_cast<float>(static_cast<double>(classes)));

@@ -1,6 +1,7 @@
-// step_queue.  Ends a step on the GPU: totals of the slot = totals, totals = 0, scale = 1 / totals[1], slot + 1; once a
-// loss is not finite, no later step changes the parameters. 80 bytes, one thread: bound by latency, a microsecond that
-// replaces a round trip to the host. And the graphs of steps: captured, planned, launched.
+// step_queue.  Ends a step on the GPU: totals of the slot = totals, totals = 0, scale = clipped_gradient_scale(totals),
+// slot + 1; once a loss or a sum of squares is not finite, no later step changes the parameters. 96 bytes, one thread:
+// bound by latency, a microsecond that replaces a round trip to the host. And the graphs of steps: captured, planned,
+// launched.
 #include "context.cuh"
 
 #include <minitrain/cuda/step_queue.hpp>
@@ -13,15 +14,26 @@ namespace {
 
 static_assert(cuda::queue_capacity == Cuda::StepQueue::capacity);
 
-__global__ void close_step_kernel(double* totals, cuda::StepState* state) {
+/// As clipped_gradient_scale() does on the host.
+__device__ inline double clipped_scale(double weight, double squares, double clip_norm) {
+  if (clip_norm == 0.0) return __ddiv_rn(1.0, weight);
+  const double factor = __ddiv_rn(clip_norm, __dadd_rn(__ddiv_rn(__dsqrt_rn(squares), weight), 1e-6));
+  return __ddiv_rn(factor < 1.0 ? factor : 1.0, weight);
+}
+
+/// NaN and infinity are the numbers that differ from themselves by something.
+__device__ inline bool finite(double x) { return x - x == 0.0; }
+
+__global__ void close_step_kernel(double* totals, cuda::StepState* state, double clip_norm) {
   double* const result = state->totals[state->slot];
-  const double loss = totals[0], weight = totals[1];
+  const double loss = totals[0], weight = totals[1], squares = totals[3];
   result[0] = loss;
   result[1] = weight;
   result[2] = totals[2];
-  totals[0] = totals[1] = totals[2] = 0.0;
-  state->scale = 1.0 / weight;
-  if (!(loss - loss == 0.0)) state->leaves_all = 1.0;  // NaN where the loss is not finite
+  result[3] = squares;
+  totals[0] = totals[1] = totals[2] = totals[3] = 0.0;
+  state->scale = clipped_scale(weight, squares, clip_norm);
+  if (!finite(loss) || !finite(squares)) state->leaves_all = 1.0;
   ++state->slot;
 }
 
@@ -41,8 +53,8 @@ class Graph {
     if (executable_ != nullptr) static_cast<void>(cudaGraphExecDestroy(executable_));
   }
 
-  void launch(cudaStream_t stream) const {
-    cuda::check(cudaGraphLaunch(executable_, stream), "launch of a step's graph");
+  void launch(const Cuda& device) const {
+    device.context()->check(cudaGraphLaunch(executable_, cuda::stream_of(device)), "launch of a step's graph");
   }
   std::size_t nodes() const noexcept { return nodes_; }
   const Cuda::StepQueue::Step& step() const noexcept { return step_; }
@@ -87,9 +99,9 @@ struct Cuda::StepQueue::State {
       plan[i].steps_ahead = steps[i].number - graph.step().number;
     }
     steps.clear();
-    const Cuda::Scope scope(device.index());
+    const auto scope = device.arithmetic_scope();
     device.context()->upload(plan.data(), count, on_gpu()->plan + first);
-    for (std::size_t i = 0; i < (together ? 1 : count); ++i) graph.launch(cuda::stream_of(device));
+    for (std::size_t i = 0; i < (together ? 1 : count); ++i) graph.launch(device);
     current->replayed += count;
     replayed += count;
   }
@@ -120,17 +132,18 @@ Cuda::StepQueue::~StepQueue() = default;
 std::size_t Cuda::StepQueue::size() const noexcept { return state_->size; }
 std::size_t Cuda::StepQueue::replayed() const noexcept { return state_->replayed; }
 
-void Cuda::StepQueue::close(const Cuda& device, const View<double, Cuda>& totals) {
-  cuda::launch(close_step_kernel, dim3(1), dim3(1), 0, cuda::stream_of(device), totals.data(), state_->on_gpu());
+void Cuda::StepQueue::close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm) {
+  cuda::launch(close_step_kernel, dim3(1), dim3(1), 0, cuda::stream_of(device), totals.data(), state_->on_gpu(),
+               clip_norm);
   if (!state_->capturing) ++state_->size;
 }
 
 View<const double, Cuda> Cuda::StepQueue::scale() const noexcept { return {&state_->on_gpu()->scale, Shape{2}}; }
 
-std::vector<std::array<double, 3>> Cuda::StepQueue::take(const Cuda& device) {
+std::vector<std::array<double, 4>> Cuda::StepQueue::take(const Cuda& device) {
   State& s = *state_;
   s.flush(device);
-  std::vector<std::array<double, 3>> results(s.size);
+  std::vector<std::array<double, 4>> results(s.size);
   cuda::copy_to_host(device, s.on_gpu()->totals, results.data(), results.size() * sizeof results[0]);
   cuda::fill_zero(device, s.on_gpu(), offsetof(cuda::StepState, totals));
   s.size = 0;

@@ -10,6 +10,7 @@
 #include <minitrain/cpu/loss.hpp>
 #include <minitrain/cpu/memory.hpp>
 #include <minitrain/cpu/micro_batch.hpp>
+#include <minitrain/cpu/norm.hpp>
 #include <minitrain/cpu/optimizer.hpp>
 #include <minitrain/cpu/permute.hpp>
 #include <minitrain/cpu/softmax.hpp>

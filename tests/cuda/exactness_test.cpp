@@ -22,7 +22,8 @@ mt::Tensor<float> train(const Device& device, const Configuration& c, std::size_
                        .batch_size = c.batch_size,
                        .micro_batch_size = micro_batch_size,
                        .shuffle = c.shuffle,
-                       .seed = c.seed}};
+                       .seed = c.seed,
+                       .clip_norm = c.clip_norm}};
   trainer.fit(data);
   return trainer.parameters();
 }
@@ -31,7 +32,8 @@ mt::Tensor<float> train(const Device& device, const Configuration& c, std::size_
 template <class Model, class Loss, class Optimizer>
 mt::Tensor<float> train_by_hand(const Configuration& c, const mt::Dataset& data, const Model& model, const Loss& loss,
                                 const Optimizer& optimizer) {
-  mt::Trainer trainer{mt::Cuda{0}, model, loss, optimizer, {.batch_size = c.batch_size, .seed = c.seed}};
+  mt::Trainer trainer{
+      mt::Cuda{0}, model, loss, optimizer, {.batch_size = c.batch_size, .seed = c.seed, .clip_norm = c.clip_norm}};
   mt::DataLoader<float, mt::Cuda> loader(data, {.batch_size = 1, .shuffle = c.shuffle, .seed = c.seed},
                                          trainer.device());
   for (std::size_t epoch = 0; epoch < 2; ++epoch) {

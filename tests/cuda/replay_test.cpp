@@ -103,7 +103,7 @@ TEST_CASE("the queue replays all steps but the first of a kind") {
   const mt::Cuda device{0};
   const auto scope = device.arithmetic_scope();
   mt::Cuda::StepQueue queue(device);
-  mt::Tensor<double, mt::Cuda> totals(device, mt::Shape{3});
+  mt::Tensor<double, mt::Cuda> totals(device, mt::Shape{4});
   std::size_t runs = 0, updates = 0;
   std::uint64_t position = 0;
   const auto steps = [&](std::size_t count, std::size_t samples, bool replayable = true) {
@@ -112,7 +112,7 @@ TEST_CASE("the queue replays all steps but the first of a kind") {
           device, {.samples = samples, .position = position, .number = i}, replayable,
           [&] {
             ++runs;
-            queue.close(device, totals.view());
+            queue.close(device, totals.view(), 0);
           },
           [&] { ++updates; });
     }
@@ -139,10 +139,10 @@ TEST_CASE("an update that throws while it is planned queues nothing") {
   const mt::Cuda device{0};
   const auto scope = device.arithmetic_scope();
   mt::Cuda::StepQueue queue(device);
-  mt::Tensor<double, mt::Cuda> totals(device, mt::Shape{3});
+  mt::Tensor<double, mt::Cuda> totals(device, mt::Shape{4});
   const auto step = [&](bool fails) {
     queue.queue(
-        device, {.samples = 1}, true, [&] { queue.close(device, totals.view()); },
+        device, {.samples = 1}, true, [&] { queue.close(device, totals.view(), 0); },
         [&] {
           if (fails) throw mt::OptionError("no");
         });

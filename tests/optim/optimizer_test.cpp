@@ -1,6 +1,7 @@
 #include "optim/pytorch_fixture.hpp"
 #include "support/catch.hpp"
 
+#include <minitrain/cpu/norm.hpp>
 #include <minitrain/cpu/optimizer.hpp>
 #include <minitrain/optim/adamw.hpp>
 #include <minitrain/optim/sgd.hpp>
@@ -18,11 +19,12 @@ namespace {
 /// Largest error against `wanted` after the fixture's steps, relative to max(1, |wanted|). Gradients are handed over as
 /// sums of 8.
 template <class T, class O>
-double error_after_fixture(const O& optimizer, const T* wanted) {
+double error_after_fixture(const O& optimizer, const T* wanted, double clip_norm) {
   optimizer.check();
   const mt::Cpu device{{.threads = 1}};
   const mt::Shape shape{fixture::count};
   mt::Tensor<T> p(shape), g(shape);
+  mt::Tensor<double> squares({1});
   std::vector<mt::Tensor<T>> state;
   std::vector<mt::View<T>> moments;
   for (std::size_t k = 0; k < optimizer.moments(); ++k) state.emplace_back(shape);
@@ -30,10 +32,11 @@ double error_after_fixture(const O& optimizer, const T* wanted) {
   for (int i = 0; i < fixture::count; ++i) p[static_cast<std::size_t>(i)] = T(fixture::start(i));
   for (int t = 1; t <= fixture::steps; ++t) {
     for (int i = 0; i < fixture::count; ++i) g[static_cast<std::size_t>(i)] = T(8 * fixture::gradient(i, t));
+    sum_of_squares(device, mt::View<const T>(g.view()), squares.view());
     optimizer.update(device, mt::UpdateStep<T>{.parameters = p,
                                                .gradient_sums = g,
                                                .moments = moments,
-                                               .gradient_scale = 0.125,
+                                               .gradient_scale = mt::clipped_gradient_scale(8, squares[0], clip_norm),
                                                .learning_rate = optimizer.learning_rate,
                                                .step = static_cast<std::size_t>(t)});
   }
@@ -47,9 +50,9 @@ double error_after_fixture(const O& optimizer, const T* wanted) {
 }
 
 template <class O>
-void check_against_pytorch(const O& optimizer, const fixture::Parameters& wanted) {
-  CHECK(error_after_fixture(optimizer, wanted.in_double) < 1e-14 * fixture::steps);
-  CHECK(error_after_fixture(optimizer, wanted.in_float) < 1e-6);
+void check_against_pytorch(const O& optimizer, const fixture::Parameters& wanted, double clip_norm = 0) {
+  CHECK(error_after_fixture(optimizer, wanted.in_double, clip_norm) < 1e-14 * fixture::steps);
+  CHECK(error_after_fixture(optimizer, wanted.in_float, clip_norm) < 1e-6);
 }
 
 template <class O>
@@ -103,6 +106,14 @@ TEST_CASE("Adam and AdamW take PyTorch's steps") {
   check_against_pytorch(
       mt::AdamW{.learning_rate = 0.02, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .weight_decay = 0.5},
       fixture::adamw_decay);
+}
+
+TEST_CASE("Clipped gradients take PyTorch's steps") {
+  check_against_pytorch(mt::SGD{.learning_rate = 0.05, .momentum = 0.9}, fixture::sgd_momentum_clipped,
+                        fixture::clip_norm);
+  check_against_pytorch(
+      mt::AdamW{.learning_rate = 0.02, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .weight_decay = 0.5},
+      fixture::adamw_clipped, fixture::clip_norm);
 }
 
 TEST_CASE("Optimizers name the slabs they need") {

@@ -44,7 +44,8 @@ mt::Tensor<float> train(const Configuration& c, const Split& split, const mt::Da
                        .batch_size = c.batch_size,
                        .micro_batch_size = split.micro_batch_size,
                        .shuffle = c.shuffle,
-                       .seed = c.seed}};
+                       .seed = c.seed,
+                       .clip_norm = c.clip_norm}};
   if (split.by_hand) {
     train_by_hand(trainer, data, c, device);
   } else {

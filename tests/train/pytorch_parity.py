@@ -1,4 +1,4 @@
-"""Trains what pytorch_parity_test.cpp trained, from the same weights and data, and compares. usage: pytorch_parity.py FOLDER"""
+"""Trains what pytorch_parity_test.cpp trained, from the same weights and data, and compares. usage: pytorch_parity.py FOLDER [CLIP_NORM]"""
 import sys
 
 import numpy as np
@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 folder = sys.argv[1]
+clip_norm = float(sys.argv[2]) if len(sys.argv) > 2 else 0
 torch.set_num_threads(1)
 model = torch.nn.Sequential(torch.nn.Linear(10, 64), torch.nn.ReLU(), torch.nn.LayerNorm(64), torch.nn.Linear(64, 3))
 model.load_state_dict(load_file(folder + "/start.safetensors"))
@@ -17,6 +18,8 @@ for _ in range(20):
     for i in range(0, len(x), 64):
         optimizer.zero_grad()
         loss(model(x[i : i + 64]), y[i : i + 64]).backward()
+        if clip_norm:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
         optimizer.step()
 trained = load_file(folder + "/trained.safetensors")
 difference = max((trained[name] - value).abs().max().item() for name, value in model.state_dict().items())

@@ -22,6 +22,7 @@ void write(const std::filesystem::path& path, const auto& values) {
 }  // namespace
 
 TEST_CASE("a run equals PyTorch's, and weights go both ways", "[train]") {
+  const double clip_norm = GENERATE(0.0, 0.1);
   if (std::system("python3 -c 'import torch, safetensors.torch, numpy' >/dev/null 2>&1") != 0) {
     WARN("skipped: no PyTorch with safetensors for python3");
     return;
@@ -43,12 +44,12 @@ TEST_CASE("a run equals PyTorch's, and weights go both ways", "[train]") {
                       model,
                       mt::SoftmaxCrossEntropy{.label_smoothing = 0.1, .class_weights = {1, 0.5, 2}},
                       mt::AdamW{.learning_rate = 1e-2},
-                      {.epochs = 20, .batch_size = 64, .shuffle = false}};
+                      {.epochs = 20, .batch_size = 64, .shuffle = false, .clip_norm = clip_norm}};
   trainer.save_weights(folder / "start.safetensors");
   trainer.fit(data);
   trainer.save_weights(folder / "trained.safetensors");
   const std::string script = (std::filesystem::path(__FILE__).parent_path() / "pytorch_parity.py").string();
-  CHECK(std::system(("python3 '" + script + "' '" + folder.string() + "'").c_str()) == 0);
+  CHECK(std::system(("python3 '" + script + "' '" + folder.string() + "' " + std::to_string(clip_norm)).c_str()) == 0);
   const double loss = trainer.evaluate(data).loss;
   trainer.load_weights(folder / "pytorch.safetensors");
   CHECK(std::abs(trainer.evaluate(data).loss - loss) < 1e-4);

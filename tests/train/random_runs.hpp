@@ -27,12 +27,14 @@ class Draw {
   std::uint64_t next_ = 0;
 };
 
+inline constexpr double clip_norms[] = {0, 0, 0.05, 0.5, 1e9};
 inline constexpr std::size_t odd_widths[] = {1, 2, 3, 7, 15, 16, 17, 31, 33, 64, 70};
 
 struct Configuration {
   std::size_t features, outputs, samples, batch_size;
   std::uint64_t seed;
   bool shuffle;
+  double clip_norm = 0;
 };
 
 inline bool same_bits(const mt::Tensor<float>& a, const mt::Tensor<float>& b) {
@@ -101,7 +103,8 @@ void random_run(std::uint64_t seed, const Check& check) {
                   .samples = 2 + draw.below(90),
                   .batch_size = 1 + draw.below(48),
                   .seed = seed,
-                  .shuffle = draw.below(4) != 0};
+                  .shuffle = draw.below(4) != 0,
+                  .clip_norm = Draw(seed + 1'000'000).of(clip_norms)};
   const mt::Dense in{c.features, hidden}, out{hidden, c.outputs};
   switch (draw.below(9)) {
     case 0:

@@ -102,6 +102,9 @@ TEST_CASE("options outside their range are refused when the trainer is built", "
   };
   CHECK_THROWS_WITH(build({.batch_size = 0}), ContainsSubstring("batch_size is 0"));
   CHECK_THROWS_AS(build({.epochs = 0}), mt::OptionError);
+  CHECK_THROWS_WITH(build({.clip_norm = -1}), ContainsSubstring("clip_norm is -1"));
+  CHECK_THROWS_AS(build({.clip_norm = std::numeric_limits<double>::quiet_NaN()}), mt::OptionError);
+  CHECK_THROWS_AS(build({.clip_norm = std::numeric_limits<double>::infinity()}), mt::OptionError);
   CHECK_THROWS_AS(build({.batch_size = static_cast<std::size_t>(-4)}), mt::OptionError);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto with = [](const auto& optimizer) {
@@ -220,9 +223,68 @@ TEST_CASE("explain says what will run", "[train]") {
       test::device(), model, mt::SoftmaxCrossEntropy{}, mt::AdamW{}, {.batch_size = 64, .micro_batch_size = 16}};
   const std::string text = trainer.explain();
   const std::string device = mt::describe_device(test::device());
+  CHECK(text.find("clipped") == std::string::npos);
+  mt::Trainer clips{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::AdamW{}, {.clip_norm = 0.5}};
+  CHECK_THAT(clips.explain(), ContainsSubstring("clipped to a norm of 0.5"));
   for (const std::string& word : {std::string("Dense{6, 16}"), std::string("AdamW"), device,
                                   std::string("micro-batches of 16"), std::string("batch of 64")}) {
     CHECK_THAT(text, ContainsSubstring(word));
+  }
+}
+
+TEST_CASE("clip_norm bounds the norm of the mean gradient", "[train]") {
+  // One step of SGD with a rate of 1 moves the parameters by the mean gradient. Its norm, in double:
+  const auto data = labelled(40);
+  const auto step = [&](double clip_norm, std::size_t micro_batch_size, bool by_hand) {
+    mt::Trainer trainer{test::device(),
+                        mt::Sequential{mt::Dense{6, 17}, mt::Tanh{}, mt::Dense{17, 3}},
+                        mt::SoftmaxCrossEntropy{},
+                        mt::SGD{.learning_rate = 1},
+                        {.batch_size = 40, .micro_batch_size = micro_batch_size, .clip_norm = clip_norm}};
+    mt::Tensor<float> moved = trainer.parameters();
+    const mt::Callbacks none, waits{.on_step = [](const mt::StepEvent&) {}};
+    trainer.fit(data, by_hand ? waits : none);
+    const mt::Tensor<float> after = trainer.parameters();
+    for (std::size_t i = 0; i < moved.size(); ++i) moved[i] -= after[i];
+    return moved;
+  };
+  const auto norm_of = [](const mt::Tensor<float>& x) {
+    double sum = 0;
+    for (const float v : x) sum += static_cast<double>(v) * static_cast<double>(v);
+    return std::sqrt(sum);
+  };
+  const auto whole = step(0, 40, false);
+  const double norm = norm_of(whole);
+  REQUIRE(norm > 0.1);
+  for (const bool by_hand : {false, true}) {
+    CAPTURE(by_hand);
+    CHECK(std::abs(norm_of(step(0.01, 40, by_hand)) / 0.01 - 1) < 1e-3);
+    CHECK(step(norm * 1.01, 40, by_hand) == whole);  // nothing to clip: the bits of a run without
+    const auto clipped = step(0.5 * norm, 40, false);
+    for (std::size_t i = 0; i < whole.size(); ++i) CHECK(std::abs(clipped[i] - 0.5f * whole[i]) < 1e-5f);
+    for (const std::size_t rows : {1, 7, 39}) CHECK(step(0.5 * norm, rows, by_hand) == clipped);
+  }
+}
+
+TEST_CASE("a gradient that is not finite stops a clipped run before the update", "[train][bad input]") {
+  // Each loss of the third batch is below 1e38 times the weight; the gradient by the weight is eight times 1e38.
+  mt::Tensor<float> x(mt::Shape{24, 1}), y(mt::Shape{24, 1});
+  for (std::size_t i = 0; i < 24; ++i) x[i] = i < 16 ? 1.0f : 1e30f;
+  const auto data = mt::Dataset::regression(x, y);
+  for (const bool waits : {false, true}) {
+    CAPTURE(waits);
+    mt::Trainer trainer{test::device(),
+                        mt::Sequential{mt::Dense{1, 1}},
+                        mt::Huber{.delta = 1e8},
+                        mt::SGD{.learning_rate = 1e-30},
+                        {.batch_size = 8, .shuffle = false, .clip_norm = 1}};
+    mt::Callbacks callbacks;
+    if (waits) callbacks.on_step = [](const mt::StepEvent&) {};
+    const auto before = trainer.parameters();
+    CHECK_THROWS_WITH(trainer.fit(data, callbacks), ContainsSubstring("its gradient is not finite, at step 3"));
+    CHECK(trainer.steps() == 2);
+    CHECK(trainer.parameters() == before);
+    CHECK(trainer.accumulated() == 0);
   }
 }
 

@@ -30,4 +30,12 @@ bool all_finite(const Cpu&, const View<const T, Cpu>& x) {
   return sum == T(0);
 }
 
+/// The first i where x[i] is not in [low, high], as NaN never is; x.size() when all are.
+template <class T>
+std::size_t first_outside(const Cpu&, const View<const T, Cpu>& x, double low, double high) {
+  std::size_t i = 0;
+  while (i < x.size() && static_cast<double>(x[i]) >= low && static_cast<double>(x[i]) <= high) ++i;
+  return i;
+}
+
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -156,6 +156,15 @@ struct Vec<double> {
   MINITRAIN_INLINE_AVX2 static Vec load(const double* p, int count) {
     return {_mm256_maskload_pd(p, first(count)), _mm256_maskload_pd(p + 4, first(count - 4))};
   }
+  /// 8 floats.
+  MINITRAIN_INLINE_AVX2 static Vec load(const float* p) {
+    return {_mm256_cvtps_pd(_mm_loadu_ps(p)), _mm256_cvtps_pd(_mm_loadu_ps(p + 4))};
+  }
+  MINITRAIN_INLINE_AVX2 static Vec load(const float* p, int count) {
+    const __m128i order = _mm_setr_epi32(0, 1, 2, 3);
+    return {_mm256_cvtps_pd(_mm_maskload_ps(p, _mm_cmpgt_epi32(_mm_set1_epi32(count), order))),
+            _mm256_cvtps_pd(_mm_maskload_ps(p + 4, _mm_cmpgt_epi32(_mm_set1_epi32(count - 4), order)))};
+  }
   MINITRAIN_INLINE_AVX2 void store(double* p) const {
     _mm256_storeu_pd(p, low);
     _mm256_storeu_pd(p + 4, high);

@@ -117,6 +117,11 @@ struct Vec<double> {
   MINITRAIN_INLINE_AVX512 static Vec load(const double* p, int count) {
     return {_mm512_maskz_loadu_pd(first(count), p)};
   }
+  /// 8 floats.
+  MINITRAIN_INLINE_AVX512 static Vec load(const float* p) { return {_mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(p))}; }
+  MINITRAIN_INLINE_AVX512 static Vec load(const float* p, int count) {
+    return {_mm512_maskz_cvtps_pd(0xff, _mm256_maskz_loadu_ps(first(count), p))};
+  }
   MINITRAIN_INLINE_AVX512 void store(double* p) const { _mm512_storeu_pd(p, v); }
   MINITRAIN_INLINE_AVX512 void store(double* p, int count) const { _mm512_mask_storeu_pd(p, first(count), v); }
   MINITRAIN_INLINE_AVX512 friend Vec operator+(Vec a, Vec b) { return {_mm512_add_pd(a.v, b.v)}; }

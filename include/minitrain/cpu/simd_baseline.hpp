@@ -195,6 +195,14 @@ template <>
 struct Vec<double> : Quad<double, std::int64_t> {
   Vec() = default;
   MINITRAIN_INLINE_BASELINE Vec(Quad q) : Quad(q) {}
+  using Quad::load;
+  /// 8 floats.
+  MINITRAIN_INLINE_BASELINE static Vec load(const float* p) { return load(p, lanes); }
+  MINITRAIN_INLINE_BASELINE static Vec load(const float* p, int count) {
+    Vec r;
+    for (int i = 0; i < lanes; ++i) r.q[i / width][i % width] = i < count ? static_cast<double>(p[i]) : 0.0;
+    return r;
+  }
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI::cpu::baseline

@@ -65,7 +65,7 @@ class Cuda {
   /// Held while a run computes: makes the GPU current for the calling thread, and puts back the one that was.
   class Scope {
    public:
-    explicit Scope(int index);
+    explicit Scope(int index, Context* context = nullptr);
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -73,7 +73,7 @@ class Cuda {
    private:
     int before_ = 0, index_ = 0;
   };
-  Scope arithmetic_scope() const { return Scope(index()); }
+  Scope arithmetic_scope() const;
 
  private:
   std::shared_ptr<Context> context_;

@@ -31,6 +31,9 @@ inline void fill_order(const Cuda&, const Permutation& permutation, std::uint64_
   permutation.fill(first, out);
 }
 
+/// Bytes that can still be allocated. Waits for the memory that is on its way back.
+std::size_t free_bytes(const Cuda& device);
+
 /// A GPU is fastest with the whole batch at once; as much of it as fits into a quarter of the memory that is free.
 std::size_t choose_micro_batch(const Cuda& device, std::size_t batch_size, std::size_t bytes_per_sample,
                                std::size_t parameter_bytes);

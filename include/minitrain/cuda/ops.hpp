@@ -52,6 +52,13 @@ void layer_norm_backward(const Cuda&, cuda::Input x, cuda::Input gain, cuda::Inp
 void dropout_forward(const Cuda&, const DropoutKey& key, double p, cuda::Input x, cuda::Output y);
 void dropout_backward(const Cuda&, const DropoutKey& key, double p, cuda::Input dy, cuda::Output dx);
 
+// kernels/norm.cu
+void sum_of_squares(const Cuda&, const View<const float, Cuda>& x, const View<double, Cuda>& result);
+
+// kernels/range.cu
+std::size_t first_outside(const Cuda&, const View<const float, Cuda>& x, double low, double high);
+std::size_t first_outside(const Cuda&, const View<const std::int32_t, Cuda>& x, double low, double high);
+
 // kernels/optimizer.cu
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&);
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&);

@@ -10,7 +10,8 @@
 namespace minitrain::inline MINITRAIN_ABI {
 
 /// Keeps on the GPU what a step needs of its own loss: nobody waits, and what the host wants to know it reads later, of
-/// many steps at once. When a loss is not finite, the GPU leaves the parameters alone from that step on.
+/// many steps at once. When a loss, or a gradient that is to be clipped, is
+/// not finite, the GPU leaves the parameters alone from that step on.
 ///
 /// Steps that are alike are launched one by one only the first time. The second is captured as a CUDA graph, optimizer
 /// included, and from then on the graph is replayed, many steps to a launch: the host writes no more than a plan of
@@ -59,13 +60,13 @@ class Cuda::StepQueue {
     end_plan(device);
   }
 
-  /// Ends a step: its totals [3] (see LossArguments) move into the queue and become zero, and scale() becomes 1 over
-  /// its weight.
-  void close(const Cuda& device, const View<double, Cuda>& totals);
+  /// Ends a step: its totals [4], three of LossArguments and the sum of squares of its gradient sum, move into the
+  /// queue and become zero, and scale() becomes clipped_gradient_scale().
+  void close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm);
   /// For UpdateStep::queued_scale.
   View<const double, Cuda> scale() const noexcept;
   /// Waits for the steps in the queue, empties it, and returns their totals.
-  std::vector<std::array<double, 3>> take(const Cuda& device);
+  std::vector<std::array<double, 4>> take(const Cuda& device);
 
   /// Forgets the graphs: buffers that they know may go away.
   void forget_graphs(const Cuda& device);

@@ -134,6 +134,12 @@ class Dataset {
 
   /// The numbers as they lie in memory, shared by all subsets. Not for an empty Dataset.
   const DatasetParts& storage() const noexcept { return *parts_; }
+  /// Bytes of the numbers in storage().
+  std::size_t bytes() const noexcept {
+    if (!parts_) return 0;
+    return parts_->features.size() * sizeof(float) + parts_->bytes.size() + parts_->targets.size() * sizeof(float) +
+           parts_->labels.size() * sizeof(std::int32_t);
+  }
   /// Storage rows of the samples, in order; nothing when sample i is simply row i.
   std::span<const std::uint64_t> rows() const noexcept {
     return rows_ ? std::span<const std::uint64_t>(*rows_) : std::span<const std::uint64_t>();

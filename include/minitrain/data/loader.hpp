@@ -176,10 +176,7 @@ class DataLoader {
 
   bool decide_resident() const {
     if constexpr (keeps_order) {
-      const DatasetParts& parts = data_.storage();
-      return keeps_resident(
-          device_, parts.features.size() * sizeof(float) + parts.bytes.size() + parts.targets.size() * sizeof(float) +
-                       parts.labels.size() * sizeof(std::int32_t) + 2 * data_.size() * sizeof(std::uint64_t));
+      return keeps_resident(device_, data_.bytes() + 2 * data_.size() * sizeof(std::uint64_t));
     } else {
       return true;
     }

@@ -25,7 +25,7 @@ class Network {
     for (std::size_t number = 0; number < description_.layers.size(); ++number) {
       for (const ParameterSpec& spec : description_.layers[number].parameters) {
         list_.push_back({joined({number, ".", spec.name}), spec, slab});
-        slab += (spec.shape.size() + alignment - 1) / alignment * alignment;
+        slab += aligned(spec.shape.size());
       }
     }
     parameters_ = Tensor<T, Device>(device, Shape{slab});
@@ -46,6 +46,15 @@ class Network {
     });
     stages_ = fusion.take();
     buffers_.resize(stages_.size());
+  }
+
+  /// Scalars of each slab, the padding between tensors among them.
+  static std::size_t slab_size(const ModelDescription& description) {
+    std::size_t size = 0;
+    for (const LayerDescription& layer : description.layers) {
+      for (const ParameterSpec& spec : layer.parameters) size += aligned(spec.shape.size());
+    }
+    return size;
   }
 
   const ModelDescription& description() const noexcept { return description_; }
@@ -80,7 +89,7 @@ class Network {
     T* next = buffer_.data();
     const auto take = [&](std::size_t columns) {
       T* piece = next;
-      next += (rows * columns + alignment - 1) / alignment * alignment;
+      next += aligned(rows * columns);
       return piece;
     };
     for (std::size_t i = 0; i < stages_.size(); ++i) {
@@ -118,6 +127,9 @@ class Network {
 
  private:
   static constexpr std::size_t alignment = 64 / sizeof(float);
+  static constexpr std::size_t aligned(std::size_t scalars) noexcept {
+    return (scalars + alignment - 1) / alignment * alignment;
+  }
 
   /// Gives every stage its views. They change only when x or the number of samples does: in the steady state a step
   /// writes none of them.

@@ -1,6 +1,7 @@
 #pragma once
 // Accumulator: the step of training. Micro-batches go in, gradient sums grow, one update comes out.
 
+#include <minitrain/core/gradient_norm.hpp>
 #include <minitrain/data/batch.hpp>
 #include <minitrain/nn/network.hpp>
 #include <minitrain/train/objective.hpp>
@@ -55,14 +56,15 @@ template <class T, class Device>
 class Accumulator {
  public:
   Accumulator(const Device& device, Network<T, Device> network, std::unique_ptr<Objective<T, Device>> objective,
-              std::unique_ptr<UpdateRule<T, Device>> rule, std::uint64_t seed, std::size_t rows)
+              std::unique_ptr<UpdateRule<T, Device>> rule, std::uint64_t seed, std::size_t rows, double clip_norm)
       : network_(std::move(network)),
         objective_(std::move(objective)),
         rule_(std::move(rule)),
-        totals_(device, Shape{3}),
+        totals_(device, Shape{4}),
         evaluation_totals_(device, Shape{3}),
         training_stages_(training_stages<T, Device>(network_, *objective_)),
-        seed_(seed) {
+        seed_(seed),
+        clip_norm_(clip_norm) {
     network_.reserve(device, rows);
     for (std::size_t i = 0; i < rule_->moments(); ++i) {
       moments_.emplace_back(device, network_.parameters().shape());
@@ -72,7 +74,7 @@ class Accumulator {
     update_.gradient_sums = network_.gradients().view();
     update_.moments = moment_views_;
     training_arguments_.class_weights = evaluation_arguments_.class_weights = objective_->class_weights();
-    training_arguments_.totals = totals_.view();
+    training_arguments_.totals = {totals_.data(), Shape{3}};
     evaluation_arguments_.totals = evaluation_totals_.view();
   }
 
@@ -99,14 +101,17 @@ class Accumulator {
     });
   }
 
-  /// One optimizer step on the mean over all accumulated samples; nothing when there are none. Throws NumericError,
-  /// with the parameters unchanged and what had accumulated dropped, when the loss is not finite.
+  /// One optimizer step on the mean over all accumulated samples, clipped; nothing when there are none. Throws
+  /// NumericError, with the parameters unchanged and what had accumulated dropped, when the loss is not finite, or when
+  /// clipping finds that the gradient is not.
   Totals update(const Device& device) {
     if (accumulated_ == 0) return {};
-    const Totals totals = take(device, totals_, std::exchange(accumulated_, 0));
-    if (!std::isfinite(totals.loss)) fail_non_finite_loss(device, totals);
+    if (clips()) measure_gradient(device);
+    const Sums sums = take(device, totals_);
+    const Totals totals = totals_of(sums, std::exchange(accumulated_, 0));
+    if (!is_finite(sums)) fail_non_finite(device, totals);
     if (!(totals.weight > 0)) return totals;  // samples that count for nothing: there is no mean to step on
-    update_.gradient_scale = 1 / totals.weight;
+    update_.gradient_scale = clipped_gradient_scale(totals.weight, sums[3], clip_norm_);
     update_.queued_scale = {};
     update_.learning_rate = rule_->learning_rate();
     update_.step = ++steps_;
@@ -136,7 +141,8 @@ class Accumulator {
           [&] {
             accumulate();
             accumulated_ = 0;
-            queue_->close(device, totals_.view());
+            if (clips()) measure_gradient(device);
+            queue_->close(device, totals_.view(), clip_norm_);
             rule_->run(device, update_);
           },
           [&] { rule_->run(device, update_); });
@@ -152,7 +158,7 @@ class Accumulator {
     }
   }
   /// Waits for the queued steps and adds their totals, one after the other. Throws NumericError as update() does, for
-  /// the first of them whose loss is not finite; those after it have changed nothing.
+  /// the first of them whose loss or gradient is not finite; those after it have changed nothing.
   void settle(const Device& device, Totals& sum) {
     if constexpr (QueuesSteps<Device>) {
       if (!queue_ || queue_->size() == 0) return;
@@ -160,10 +166,10 @@ class Accumulator {
       const std::vector<std::size_t> samples = std::exchange(queued_samples_, {});
       const std::size_t before = steps_ - results.size();
       for (std::size_t i = 0; i < results.size(); ++i) {
-        const Totals step{results[i][0], results[i][1], results[i][2], samples[i]};
-        if (!std::isfinite(step.loss)) {
+        const Totals step = totals_of(results[i], samples[i]);
+        if (!is_finite(results[i])) {
           steps_ = before + i;
-          fail_non_finite_loss(device, step);
+          fail_non_finite(device, step);
         }
         sum.add(step);
       }
@@ -181,7 +187,7 @@ class Accumulator {
     fill_zero(device, evaluation_totals_.view());  // an evaluation that threw may have left something
     for_each_part(batch,
                   [&](const Batch<T, Device>& part) { forward_and_loss(device, part, Pass{}, evaluation_arguments_); });
-    return take(device, evaluation_totals_, batch.size());
+    return totals_of(take(device, evaluation_totals_), batch.size());
   }
 
   /// y = model(x), to host memory [B, outputs].
@@ -196,6 +202,9 @@ class Accumulator {
   }
 
  private:
+  /// What a step adds up: loss, weight and right answers of its samples, squares of its gradient sums (0 if not asked).
+  using Sums = std::array<double, 4>;
+
   void forward_and_loss(const Device& device, const Batch<T, Device>& batch, const Pass& pass,
                         LossArguments<T, Device>& arguments) {
     assign(arguments.y, network_.forward(device, batch.features, pass, training_stages_));
@@ -223,19 +232,32 @@ class Accumulator {
     }
   }
 
-  [[noreturn]] void fail_non_finite_loss(const Device& device, const Totals& totals) const {
+  bool clips() const noexcept { return clip_norm_ != 0; }
+  void measure_gradient(const Device& device) {
+    sum_of_squares(device, View<const T, Device>(network_.gradients().view()),
+                   View<double, Device>(totals_.data() + 3, Shape{1}));
+  }
+
+  static bool is_finite(const Sums& sums) noexcept { return std::isfinite(sums[0]) && std::isfinite(sums[3]); }
+  static Totals totals_of(const Sums& sums, std::size_t samples) noexcept {
+    return {.loss = sums[0], .weight = sums[1], .right = sums[2], .samples = samples};
+  }
+
+  [[noreturn]] void fail_non_finite(const Device& device, const Totals& totals) const {
     const bool finite = all_finite(device, network_.parameters().view());
-    throw NumericError({"update: the loss is ", totals.loss, " at step ", steps_ + 1, ", over ", totals.samples,
+    const bool loss = !std::isfinite(totals.loss);
+    throw NumericError({"update: the loss is ", totals.loss, loss ? "" : ", but its gradient is not finite,",
+                        " at step ", steps_ + 1, ", over ", totals.samples,
                         " samples; the parameters are those before this step",
                         (finite ? ": lower the learning rate, or look for values that are not finite in the data"
                                 : ", and not all of them are finite: begin again with a lower learning rate")});
   }
 
-  static Totals take(const Device& device, Tensor<double, Device>& totals, std::size_t samples) {
-    std::array<double, 3> sums;
+  static Sums take(const Device& device, Tensor<double, Device>& totals) {
+    Sums sums{};
     copy_to_host(device, View<const double, Device>(totals.view()), sums.data());
     fill_zero(device, totals.view());
-    return {.loss = sums[0], .weight = sums[1], .right = sums[2], .samples = samples};
+    return sums;
   }
 
   Network<T, Device> network_;
@@ -248,6 +270,7 @@ class Accumulator {
   UpdateStep<T, Device> update_;
   std::size_t training_stages_;
   std::uint64_t seed_;
+  double clip_norm_;  // 0: none
   std::size_t accumulated_ = 0;
   std::size_t steps_ = 0;
   typename StepQueueOf<Device>::type queue_;

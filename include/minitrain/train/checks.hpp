@@ -6,9 +6,7 @@
 #include <minitrain/nn/description.hpp>
 
 #include <limits>
-#include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -57,25 +55,16 @@ inline void check_data(const Dataset& data, const ModelDescription& model, bool 
   }
 }
 
-/// Elements where the host can read them: those of the view on the CPU, a copy of another device's.
+/// The first element that is not in [low, high] and its place; the place is view.size() when all are. Looked for where
+/// the elements are.
 template <class T, class Device>
-class OnHost {
- public:
-  OnHost(const Device& device, const View<const T, Device>& view) {
-    if constexpr (std::is_same_v<Device, Cpu>) {
-      data_ = view.data();
-    } else if (!view.empty()) {
-      copy_.resize(view.size());
-      copy_to_host(device, view, copy_.data());
-      data_ = copy_.data();
-    }
-  }
-  const T& operator[](std::size_t i) const noexcept { return data_[i]; }
-
- private:
-  std::vector<T> copy_;
-  const T* data_ = nullptr;
-};
+std::pair<T, std::size_t> find_outside(const Device& device, const View<const T, Device>& view, double low,
+                                       double high) {
+  const std::size_t at = first_outside(device, view, low, high);
+  T value{};
+  if (at < view.size()) copy_to_host(device, View<const T, Device>(view.data() + at, Shape{1}), &value);
+  return {value, at};
+}
 
 /// The same for one batch, whose labels nobody has looked at yet.
 template <class T, class Device>
@@ -88,23 +77,18 @@ void check_batch(const Device& device, const Batch<T, Device>& batch, const Mode
       throw ShapeError(ErrorCode::count_mismatch, {"accumulate: ", rows, " samples with ", batch.labels.size(),
                                                    " labels: give one label per sample"});
     }
-    const OnHost<std::int32_t, Device> batch_labels(device, batch.labels);
-    for (std::size_t i = 0; i < rows; ++i) {
-      const std::int32_t label = batch_labels[i];
-      if (label < 0 || static_cast<std::size_t>(label) >= outputs) {
-        throw DataError(ErrorCode::label_out_of_range,
-                        {"accumulate: label ", label, " of sample ", i, " of the batch: wanted 0 to ", outputs - 1});
-      }
+    const auto [label, at] = find_outside(device, batch.labels, 0, static_cast<double>(outputs) - 1);
+    if (at < rows) {
+      throw DataError(ErrorCode::label_out_of_range,
+                      {"accumulate: label ", label, " of sample ", at, " of the batch: wanted 0 to ", outputs - 1});
     }
   } else if (batch.targets.rows() != rows || (rows > 0 && batch.targets.columns() != outputs)) {
     throw ShapeError(ErrorCode::shape_mismatch,
                      {"accumulate: targets ", to_string(batch.targets.shape()), ", wanted [", rows, ", ", outputs, "]",
                       (batch.labels.empty() ? "" : ": this loss takes no labels")});
   } else if (target_range.second < std::numeric_limits<double>::infinity()) {
-    const OnHost<T, Device> targets(device, batch.targets);
-    for (std::size_t i = 0; i < batch.targets.size(); ++i) {
-      check_target(static_cast<double>(targets[i]), i / outputs, target_range);
-    }
+    const auto [target, at] = find_outside(device, batch.targets, target_range.first, target_range.second);
+    if (at < batch.targets.size()) check_target(static_cast<double>(target), at / outputs, target_range);
   }
 }
 

@@ -18,6 +18,8 @@ std::string explain_run(const Device& device, const Accumulator<T, Device>& core
   text += "batch of " + std::to_string(options.batch_size) + " in micro-batches of " +
           std::to_string(network.capacity()) +
           (options.micro_batch_size == 0 ? ", the library's choice" : ", as asked") + "; no split changes a bit\n";
+  if (options.clip_norm != 0)
+    text += joined({"gradient clipped to a norm of ", options.clip_norm, ", all parameters together\n"});
   text += std::to_string(network.stages()) + " operations for " + std::to_string(network.description().layers.size()) +
           " layers; bytes: parameters " + std::to_string(slab) + ", gradient sums " + std::to_string(slab) +
           ", optimizer " + std::to_string(core.moments().size() * slab) + ", buffers " + std::to_string(buffers) + "\n";

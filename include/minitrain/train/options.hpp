@@ -1,8 +1,9 @@
 #pragma once
 // TrainerOptions: how a run goes.
 
-#include <minitrain/core/error.hpp>
+#include <minitrain/core/check_option.hpp>
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -15,6 +16,8 @@ struct TrainerOptions {
                                      // changes a bit of the result
   bool shuffle = true;               // a new permutation every epoch, by (seed, epoch)
   std::uint64_t seed = 0;            // of initial parameters, shuffling and dropout
+  double clip_norm = 0;              // largest norm of the mean gradient, over all parameters; 0: none. A longer one is
+                                     // shortened, as torch.nn.utils.clip_grad_norm_ does
 
   /// Throws OptionError for an option outside its range.
   void check() const {
@@ -30,6 +33,8 @@ struct TrainerOptions {
     positive(epochs, "epochs");
     positive(batch_size, "batch_size");
     if (micro_batch_size != 0) positive(micro_batch_size, "micro_batch_size");
+    check_option(clip_norm >= 0 && std::isfinite(clip_norm), "Trainer", "clip_norm", clip_norm,
+                 "finite and at least 0, which means no clipping");
   }
 };
 

@@ -3,10 +3,10 @@
 
 #include <minitrain/data/loader.hpp>
 #include <minitrain/nn/loss.hpp>
-#include <minitrain/train/accumulator.hpp>
 #include <minitrain/train/callbacks.hpp>
 #include <minitrain/train/checks.hpp>
 #include <minitrain/train/explain.hpp>
+#include <minitrain/train/make_accumulator.hpp>
 #include <minitrain/train/options.hpp>
 #include <minitrain/train/scope.hpp>
 #include <minitrain/train/state_file.hpp>
@@ -24,13 +24,14 @@ namespace minitrain::inline MINITRAIN_ABI {
 template <class T = float, class Device = Cpu>
 class Trainer {
  public:
-  /// Throws ShapeError when layers, or model and loss, do not fit; OptionError for an option outside its range.
+  /// Throws ShapeError when layers, or model and loss, do not fit; OptionError for an option outside its range;
+  /// DeviceError (out_of_memory) with the bytes planned and the largest micro-batch that fits.
   template <Model M, LossSpec Loss, OptimizerSpec Optimizer>
   Trainer(const Device& device, const M& model, const Loss& loss, const Optimizer& optimizer,
           const TrainerOptions& options = {})
       : device_(device),
         options_((options.check(), options)),
-        core_(make_core(device_, model, loss, optimizer, options)) {}
+        core_(make_accumulator<T>(device_, model, loss, optimizer, options)) {}
 
   /// Trains for options().epochs epochs. Throws DataError or ShapeError, before anything has changed, when the data
   /// does not fit the model; NumericError when the loss stops being finite, with the parameters as before that step,
@@ -48,7 +49,7 @@ class Trainer {
   /// Mean loss and accuracy over the data set.
   Evaluation evaluate(const Dataset& data) {
     check_data_set(data);
-    DataLoader<T, Device> loader(data, {.batch_size = core_.network().capacity(), .shuffle = false}, device_);
+    DataLoader<T, Device> loader = loader_of(data, {.batch_size = core_.network().capacity(), .shuffle = false});
     return evaluate(loader);
   }
 
@@ -56,7 +57,7 @@ class Trainer {
   Tensor<T> predict(const Dataset& data) {
     check_columns(data.feature_columns(), core_.network().input_columns());
     const auto scope = device_.arithmetic_scope();
-    DataLoader<T, Device> loader(data, {.batch_size = core_.network().capacity(), .shuffle = false}, device_);
+    DataLoader<T, Device> loader = loader_of(data, {.batch_size = core_.network().capacity(), .shuffle = false});
     Tensor<T> outputs(Shape{data.size(), core_.network().output_columns()});
     for (std::size_t at = 0; at < data.size(); at += core_.network().capacity()) {
       const Batch<T, Device>& batch =
@@ -89,8 +90,8 @@ class Trainer {
   /// Samples accumulated since the last update.
   std::size_t accumulated() const noexcept { return core_.accumulated(); }
   /// One optimizer step on the mean over all accumulated samples; does nothing when there are none. Returns the mean
-  /// loss. Throws NumericError when the loss is not finite, with the parameters unchanged and what had accumulated
-  /// dropped.
+  /// loss. Throws NumericError when the loss, or a gradient to be clipped, is not finite, with the parameters unchanged
+  /// and what had accumulated dropped.
   Evaluation update() {
     refuse_in_callback("update");
     const auto scope = device_.arithmetic_scope();
@@ -142,18 +143,10 @@ class Trainer {
   using Core = Accumulator<T, Device>;
   using Clock = std::chrono::steady_clock;
 
-  template <Model M, class Loss, class Optimizer>
-  static Core make_core(const Device& device, const M& model, const Loss& loss, const Optimizer& optimizer,
-                        const TrainerOptions& options) {
-    Network<T, Device> network(device, model, options.seed);
-    auto objective = std::make_unique<ObjectiveOf<Loss, T, Device>>(device, loss, network.output_columns());
-    auto rule = std::make_unique<UpdateRuleOf<Optimizer, T, Device>>(optimizer);
-    const std::size_t rows =
-        options.micro_batch_size != 0
-            ? std::min(options.micro_batch_size, options.batch_size)
-            : choose_micro_batch(device, options.batch_size, network.scalars_per_sample() * sizeof(T),
-                                 network.parameters().size() * sizeof(T));
-    return Core(device, std::move(network), std::move(objective), std::move(rule), options.seed, rows);
+  /// A loader of the trainer's own; when the device's memory is too small for the data set, the plan says by how much.
+  DataLoader<T, Device> loader_of(const Dataset& data, const DataLoaderOptions& options) const {
+    return with_memory_plan(device_, memory_plan(device_, core_, data),
+                            [&] { return DataLoader<T, Device>(data, options, device_); });
   }
 
   Evaluation mean(const Totals& totals) const {
@@ -218,12 +211,13 @@ class Trainer {
           {"fit: ", core_.accumulated(), " samples are accumulated and not yet used: call update() first"});
     }
     const std::size_t rows = core_.network().capacity();
-    DataLoader<T, Device> loader(training, {.batch_size = rows, .shuffle = options_.shuffle, .seed = options_.seed},
-                                 device_);
+    const MemoryPlan plan = memory_plan(device_, core_, training);
+    DataLoader<T, Device> loader =
+        loader_of(training, {.batch_size = rows, .shuffle = options_.shuffle, .seed = options_.seed});
     std::unique_ptr<DataLoader<T, Device>> validation_loader;
     if (validation != nullptr) {
-      validation_loader = std::make_unique<DataLoader<T, Device>>(
-          *validation, DataLoaderOptions{.batch_size = rows, .shuffle = false}, device_);
+      validation_loader.reset(
+          new DataLoader<T, Device>(loader_of(*validation, {.batch_size = rows, .shuffle = false})));
     }
     core_.forget_recordings(device_);
     History history;
@@ -231,7 +225,7 @@ class Trainer {
     stop_requested_ = false;
     const TrueInScope running(running_);
     for (std::size_t e = 0; e < options_.epochs && !stop_requested_; ++e) {
-      EpochRecord record = train_epoch(loader, callbacks);
+      EpochRecord record = with_memory_plan(device_, plan, [&] { return train_epoch(loader, callbacks); });
       if (validation_loader != nullptr) record.validation = evaluate(*validation_loader);
       history.epochs.push_back(record);
       if (callbacks.on_epoch) callbacks.on_epoch(record);

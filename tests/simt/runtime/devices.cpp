@@ -5,6 +5,8 @@
 
 #include <simt/checker.hpp>
 
+#include <cuda.h>
+
 #include <cstring>
 
 namespace simt::engine {
@@ -145,6 +147,7 @@ cudaError_t cudaSetDevice(int device) {
   return call(Needs::device, [=](Runtime& r) {
     if (const auto e = known(r, device); e != cudaSuccess) return e;
     thread_state().device = device;
+    r.contexts.insert(device);
     return cudaSuccess;
   });
 }
@@ -188,6 +191,59 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   return call(Needs::nothing, [=](Runtime&) {
     if (version == nullptr) return cudaErrorInvalidValue;
     *version = CUDART_VERSION;
+    return cudaSuccess;
+  });
+}
+
+// --- the driver's functions ------------------------------------------------------------------------------------------
+
+namespace {
+
+// The primary context of device i.
+struct Primary {
+  char of[16];
+} primaries;
+
+CUresult device_get(CUdevice* device, int ordinal) {
+  if (ordinal < 0 || ordinal >= the_runtime().faults.devices) return CUDA_ERROR_INVALID_VALUE;
+  *device = ordinal;
+  return CUDA_SUCCESS;
+}
+
+CUresult primary_retain(CUcontext* context, CUdevice device) {
+  const std::lock_guard lock(the_runtime().mutex);
+  if (device < 0 || device >= static_cast<int>(sizeof primaries.of)) return CUDA_ERROR_INVALID_VALUE;
+  the_runtime().contexts.insert(device);
+  *context = reinterpret_cast<CUcontext>(&primaries.of[device]);
+  return CUDA_SUCCESS;
+}
+
+CUresult push_current(CUcontext context) {
+  thread_state().below.push_back(thread_state().device);
+  thread_state().device = static_cast<int>(reinterpret_cast<char*>(context) - primaries.of);
+  return CUDA_SUCCESS;
+}
+
+CUresult pop_current(CUcontext* context) {
+  if (thread_state().below.empty()) return CUDA_ERROR_INVALID_CONTEXT;
+  *context = reinterpret_cast<CUcontext>(&primaries.of[thread_state().device]);
+  thread_state().device = thread_state().below.back();
+  thread_state().below.pop_back();
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned, unsigned long long,
+                                             cudaDriverEntryPointQueryResult* result) {
+  return call(Needs::nothing, [=](Runtime&) {
+    const std::string_view name = symbol;
+    *function = name == "cuDeviceGet"                ? reinterpret_cast<void*>(device_get)
+                : name == "cuDevicePrimaryCtxRetain" ? reinterpret_cast<void*>(primary_retain)
+                : name == "cuCtxPushCurrent"         ? reinterpret_cast<void*>(push_current)
+                : name == "cuCtxPopCurrent"          ? reinterpret_cast<void*>(pop_current)
+                                                     : nullptr;
+    *result = *function != nullptr ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
     return cudaSuccess;
   });
 }

@@ -22,7 +22,11 @@ void change(const Faults& wanted) {
   r.abandon();
   r.faults = wanted;
   r.sticky = cudaSuccess;
-  runtime::thread_state() = {};
+  r.contexts.clear();
+  auto& thread = runtime::thread_state();
+  thread.last_error = cudaSuccess;
+  thread.capture_mode = cudaStreamCaptureModeGlobal;
+  if (thread.below.empty()) thread.device = 0;  // else a pushed context is still to be popped
 }
 
 }  // namespace
@@ -46,7 +50,8 @@ Usage usage() {
           .kernels = r.kernels,
           .copies = r.copies,
           .fills = r.fills,
-          .allocations = r.allocations};
+          .allocations = r.allocations,
+          .contexts = r.contexts.size()};
 }
 
 }  // namespace simt

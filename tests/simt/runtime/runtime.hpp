@@ -123,6 +123,7 @@ struct Runtime {
   std::map<const std::byte*, std::size_t> pinned;
   std::uint64_t random = 0x9e3779b97f4a7c15ull;
   std::size_t kernels = 0, copies = 0, fills = 0, allocations = 0;
+  std::set<int> contexts;  // devices that have a primary context
 
   // --- streams.cpp: queues
   CUstream_st* find_stream(cudaStream_t);  // of the current device; null: not a stream
@@ -156,6 +157,7 @@ Runtime& the_runtime();
 struct ThreadState {
   cudaError_t last_error = cudaSuccess;
   int device = 0;
+  std::vector<int> below;  // what becomes current again as contexts are popped
   cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
   bool in_host_function = false;
 };

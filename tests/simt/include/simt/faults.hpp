@@ -41,6 +41,7 @@ struct Usage {
   std::size_t operations_waiting;       // on all streams
   std::size_t kernels, copies, fills;   // run since the program began
   std::size_t allocations;              // of device memory that succeeded since the program began
+  std::size_t contexts;                 // devices that have a context, since the last FaultScope began or ended
 };
 Usage usage();
 
