@@ -73,6 +73,7 @@ void layer_norm_backward(const Cuda&, cuda::Input, cuda::Input, cuda::Input, cud
 }
 void dropout_forward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
 void dropout_backward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
+void fill_initial(const Cuda&, const InitialValues&, cuda::Output) { refuse(); }
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void gather(const Cuda&, const RowSource<float, Cuda>&, std::span<const std::uint64_t>, std::span<const std::uint64_t>,

@@ -4,6 +4,7 @@
 
 #include <minitrain/core/activation.hpp>
 #include <minitrain/core/dropout_key.hpp>
+#include <minitrain/core/initial_values.hpp>
 #include <minitrain/core/loss_arguments.hpp>
 #include <minitrain/core/rows.hpp>
 #include <minitrain/core/update_step.hpp>
@@ -50,6 +51,9 @@ void layer_norm_backward(const Cuda&, cuda::Input x, cuda::Input gain, cuda::Inp
 // kernels/dropout.cu
 void dropout_forward(const Cuda&, const DropoutKey& key, double p, cuda::Input x, cuda::Output y);
 void dropout_backward(const Cuda&, const DropoutKey& key, double p, cuda::Input dy, cuda::Output dx);
+
+// kernels/fill.cu
+void fill_initial(const Cuda&, const InitialValues&, cuda::Output y);
 
 // kernels/optimizer.cu
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&);
