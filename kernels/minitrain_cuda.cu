@@ -6,6 +6,7 @@
 #include "dense.cu"
 #include "device.cu"
 #include "dropout.cu"
+#include "fill.cu"
 #include "gather.cu"
 #include "layer_norm.cu"
 #include "loss.cu"

@@ -107,6 +107,7 @@ void dropout_backward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda:
 void sum_of_squares(const Cuda&, const View<const float, Cuda>&, const View<double, Cuda>&) { refuse(); }
 std::size_t first_outside(const Cuda&, const View<const float, Cuda>&, double, double) { refuse(); }
 std::size_t first_outside(const Cuda&, const View<const std::int32_t, Cuda>&, double, double) { refuse(); }
+void fill_initial(const Cuda&, const InitialValues&, cuda::Output) { refuse(); }
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void gather(const Cuda&, const RowSource<float, Cuda>&, const cuda::Rows&, const View<float, Cuda>&) { refuse(); }

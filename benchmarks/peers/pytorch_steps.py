@@ -3,6 +3,8 @@
 
 usage: pytorch_steps.py NAME THREADS SECONDS WORKLOAD...      pytorch_steps.py pytorch 1 2 S1:10000:32 S4:128
        with THREADS = cuda: on the GPU, model and data in its memory
+       with THREADS:compile: forward pass and loss by torch.compile
+       with THREADS = cuda:graphs: the whole step captured once as a CUDA graph and replayed
 
 The loop a user would write, eager: a permutation each epoch, rows picked by index, zero_grad, forward, loss, backward,
 step. Workloads as in workloads.hpp; blocks and clean blocks as in step_timer.hpp.
@@ -31,7 +33,28 @@ def workload(text):
     return name, samples, numbers[-1], widths, classes, adam
 
 
-def training(device, samples, batch, widths, classes, adam):
+def captured(step, features, answers, batch):
+    """step(x, y) as a CUDA graph on rows of its own, which each call fills and replays."""
+    x, y = features[:batch].clone(), answers[:batch].clone()
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):  # memory and handles are made before the capture
+        for _ in range(3):
+            step(x, y)
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step(x, y)
+
+    def replay(rows):
+        torch.index_select(features, 0, rows, out=x)
+        torch.index_select(answers, 0, rows, out=y)
+        graph.replay()
+
+    return replay
+
+
+def training(device, mode, samples, batch, widths, classes, adam):
     """Trains for ever, one optimizer step per next()."""
     torch.manual_seed(0)
     torch.set_default_device(device)
@@ -41,17 +64,32 @@ def training(device, samples, batch, widths, classes, adam):
     model = torch.nn.Sequential(*layers[:-1])
     features = torch.rand(samples, widths[0])
     answers = torch.randint(0, widths[-1], (samples,)) if classes else torch.rand(samples, widths[-1])
-    loss_of = torch.nn.CrossEntropyLoss() if classes else torch.nn.MSELoss()
-    parameters = model.parameters()
-    optimizer = torch.optim.Adam(parameters, lr=1e-3) if adam else torch.optim.SGD(parameters, lr=0.01)
+    criterion = torch.nn.CrossEntropyLoss() if classes else torch.nn.MSELoss()
+    parameters = list(model.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=0.01)
+    if adam:
+        optimizer = torch.optim.Adam(parameters, lr=1e-3, **({"capturable": True} if mode == "graphs" else {}))
+
+    def loss_of(x, y):
+        return criterion(model(x), y)
+
+    if mode == "compile":
+        loss_of = torch.compile(loss_of)
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss_of(x, y).backward()
+        optimizer.step()
+
+    replay = captured(step, features, answers, batch) if mode == "graphs" else None
     while True:
         order = torch.randperm(samples)
         for begin in range(0, samples - batch + 1, batch):
             rows = order[begin : begin + batch]
-            optimizer.zero_grad()
-            loss = loss_of(model(features[rows]), answers[rows])
-            loss.backward()
-            optimizer.step()
+            if replay is None:
+                step(features[rows], answers[rows])
+            else:
+                replay(rows)
             yield
 
 
@@ -94,13 +132,17 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     peer, seconds = arguments[0], float(arguments[2])
-    device = "cuda" if arguments[1] == "cuda" else "cpu"
-    threads = 1 if device == "cuda" else int(arguments[1])
+    threads, _, mode = arguments[1].partition(":")
+    device = "cuda" if threads == "cuda" else "cpu"
+    if mode not in ("", "compile", "graphs") or (mode == "graphs" and device == "cpu"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    threads = 1 if device == "cuda" else int(threads)
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     torch.set_num_threads(threads)
     for text in arguments[3:]:
         name, samples, batch, *rest = workload(text)
-        wall, processor, clean, per_block = measure(training(device, samples, batch, *rest), seconds, wait)
+        wall, processor, clean, per_block = measure(training(device, mode, samples, batch, *rest), seconds, wait)
         undisturbed = [w for w, ok in zip(wall, clean) if ok]
         if len(undisturbed) >= FEWEST_BLOCKS:
             step = quantile(undisturbed, 0.5)

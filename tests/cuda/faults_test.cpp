@@ -8,14 +8,13 @@
 
 #include "support/catch.hpp"
 #include "support/errors.hpp"
+#include "train/support.hpp"
 
 namespace mt = minitrain;
+using test::labelled;
 
 namespace {
 
-mt::Dataset labelled(std::size_t samples = 200) {
-  return mt::synthetic_classification({.samples = samples, .features = 6, .classes = 3, .seed = 5});
-}
 const mt::Sequential model{mt::Dense{6, 16}, mt::ReLU{}, mt::Dense{16, 3}};
 
 template <class... Part>

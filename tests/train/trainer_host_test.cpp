@@ -6,29 +6,15 @@
 #include <limits>
 
 #include "support/catch.hpp"
+#include "train/support.hpp"
 
 namespace mt = minitrain;
-using test::ContainsSubstring;
+using test::code_of, test::ContainsSubstring, test::labelled;
 
 namespace {
 
 const mt::Sequential model{mt::Dense{6, 16}, mt::ReLU{}, mt::Dense{16, 3}};
 constexpr mt::CpuOptions one_thread{.threads = 1};
-
-mt::Dataset labelled(std::size_t samples = 200, std::size_t classes = 3) {
-  return mt::synthetic_classification({.samples = samples, .features = 6, .classes = classes, .seed = 5});
-}
-
-template <class F>
-mt::ErrorCode code_of(F&& f) {
-  try {
-    f();
-  } catch (const mt::Error& error) {
-    return error.code();
-  }
-  FAIL("nothing was thrown");
-  return {};
-}
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 
 #include <minitrain/core/activation.hpp>
 #include <minitrain/core/dropout_key.hpp>
+#include <minitrain/core/initial_values.hpp>
 #include <minitrain/core/loss_arguments.hpp>
 #include <minitrain/core/rows.hpp>
 #include <minitrain/core/update_step.hpp>
@@ -58,6 +59,9 @@ void sum_of_squares(const Cuda&, const View<const float, Cuda>& x, const View<do
 // kernels/range.cu
 std::size_t first_outside(const Cuda&, const View<const float, Cuda>& x, double low, double high);
 std::size_t first_outside(const Cuda&, const View<const std::int32_t, Cuda>& x, double low, double high);
+
+// kernels/fill.cu
+void fill_initial(const Cuda&, const InitialValues&, cuda::Output y);
 
 // kernels/optimizer.cu
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&);

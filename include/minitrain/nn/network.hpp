@@ -161,9 +161,8 @@ class Network {
     std::uint32_t stream = 0;
     for (const NetworkParameter& parameter : list_) {
       const ParameterSpec& spec = parameter.spec;
-      std::vector<T> values(spec.shape.size());
-      initialise(View<T>(values.data(), spec.shape), spec.init, spec.fan_in, spec.fan_out, seed, stream++);
-      copy_from_host(device, values.data(), View<T, Device>(parameters_.data() + parameter.offset, spec.shape));
+      fill_initial(device, initial_values(spec.init, spec.fan_in, spec.fan_out, seed, stream++),
+                   View<T, Device>(parameters_.data() + parameter.offset, spec.shape));
     }
   }
 

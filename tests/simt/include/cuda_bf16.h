@@ -1,7 +1,7 @@
 #pragma once
 // bfloat16 for the emulated build: storage, conversions to nearest even, and arithmetic rounded once.
 
-#include <cuda_runtime.h>
+#include <simt/halves.hpp>
 
 struct __nv_bfloat16 {
   unsigned short bits;
@@ -13,27 +13,6 @@ struct __nv_bfloat16 {
   }
   operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 };
+SIMT_HALF_TYPE(__nv_bfloat16, bfloat16)
 using nv_bfloat16 = __nv_bfloat16;
-struct alignas(4) __nv_bfloat162 {
-  __nv_bfloat16 x, y;
-};
 using nv_bfloat162 = __nv_bfloat162;
-
-inline __nv_bfloat16 __ushort_as_bfloat16(unsigned short bits) {
-  __nv_bfloat16 b;
-  b.bits = bits;
-  return b;
-}
-inline unsigned short __bfloat16_as_ushort(__nv_bfloat16 b) { return b.bits; }
-inline __nv_bfloat16 __float2bfloat16_rn(float x) { return {x}; }
-inline __nv_bfloat16 __float2bfloat16(float x) { return {x}; }
-inline float __bfloat162float(__nv_bfloat16 b) { return b; }
-inline __nv_bfloat162 __floats2bfloat162_rn(float x, float y) { return {{x}, {y}}; }
-inline __nv_bfloat162 __float22bfloat162_rn(float2 v) { return {{v.x}, {v.y}}; }
-inline __nv_bfloat162 __halves2bfloat162(__nv_bfloat16 x, __nv_bfloat16 y) { return {x, y}; }
-inline float2 __bfloat1622float2(__nv_bfloat162 v) { return {v.x, v.y}; }
-inline float __low2float(__nv_bfloat162 v) { return v.x; }
-inline float __high2float(__nv_bfloat162 v) { return v.y; }
-inline __nv_bfloat16 __hadd(__nv_bfloat16 a, __nv_bfloat16 b) { return {float(a) + float(b)}; }
-inline __nv_bfloat16 __hsub(__nv_bfloat16 a, __nv_bfloat16 b) { return {float(a) - float(b)}; }
-inline __nv_bfloat16 __hmul(__nv_bfloat16 a, __nv_bfloat16 b) { return {float(a) * float(b)}; }
