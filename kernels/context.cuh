@@ -22,6 +22,8 @@ class Cuda::Context {
   const std::string& name() const noexcept { return name_; }
   int compute_capability() const noexcept { return compute_capability_; }  // 90 for 9.0
   int multiprocessors() const noexcept { return multiprocessors_; }
+  Math math() const noexcept { return options_.math; }
+  bool exact() const noexcept { return options_.exact; }
   cudaStream_t stream() const noexcept { return stream_; }
 
   /// Zero-filled memory, given back in the order of the stream.

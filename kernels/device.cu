@@ -89,6 +89,13 @@ Cuda::Context::Context(const CudaOptions& options) : options_(options) {
                        properties.minor, ": build it with CMAKE_CUDA_ARCHITECTURES=", compute_capability_});
   }
   cuda::check(status, "Cuda: the GPU cannot be used");
+  const int needed = options_.math == Math::tf32 || options_.math == Math::bf16 ? 80 : 75;
+  if (compute_capability_ < needed) {
+    throw DeviceError(ErrorCode::device_unavailable,
+                      {"Cuda: math = ", to_string(options_.math), " needs compute capability ", needed / 10, ".",
+                       needed % 10, ", ", name_, " has ", properties.major, ".", properties.minor,
+                       ": ask for Math::fp32 or Math::fp16, or use a newer GPU"});
+  }
   try {
     cuda::check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Cuda: a stream");
     for (Staging& slot : staging_) {
@@ -199,6 +206,8 @@ void Cuda::Context::synchronize() { cuda::check(cudaStreamSynchronize(stream_), 
 Cuda::Cuda(const CudaOptions& options) : context_(std::make_shared<Context>(options)) {}
 int Cuda::index() const noexcept { return context_->index(); }
 const std::string& Cuda::name() const noexcept { return context_->name(); }
+Math Cuda::math() const noexcept { return context_->math(); }
+bool Cuda::exact() const noexcept { return context_->exact(); }
 void* Cuda::allocate(std::size_t bytes) const { return context_->allocate(bytes); }
 std::size_t Cuda::allocated_bytes() const noexcept { return context_->allocated(); }
 std::size_t Cuda::peak_allocated_bytes() const noexcept { return context_->peak(); }
@@ -218,7 +227,8 @@ Cuda::Scope::~Scope() {
 std::string describe_device(const Cuda& device) {
   const int capability = device.context()->compute_capability();
   return joined({"CUDA, ", device.name(), " (device ", device.index(), ", compute capability ", capability / 10, ".",
-                 capability % 10, ")"});
+                 capability % 10, "), products in ", to_string(device.math()),
+                 device.exact() ? "" : ", cuBLASLt allowed"});
 }
 
 bool all_finite(const Cuda& device, const View<const float, Cuda>& x) {

@@ -7,6 +7,8 @@
 #include "device.cu"
 #include "dropout.cu"
 #include "gather.cu"
+#include "gemm.cu"
+#include "gemm_mma.cu"
 #include "layer_norm.cu"
 #include "loss.cu"
 #include "optimizer.cu"

@@ -22,6 +22,8 @@ const std::string& Cuda::name() const noexcept {
   static const std::string none;
   return none;
 }
+Math Cuda::math() const noexcept { return Math::fp32; }
+bool Cuda::exact() const noexcept { return true; }
 void Cuda::Memory::deallocate(void*, std::size_t) const noexcept {}
 void* Cuda::allocate(std::size_t) const { refuse(); }
 std::size_t Cuda::allocated_bytes() const noexcept { return 0; }
