@@ -6,10 +6,15 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <type_traits>
 
 namespace minitrain::inline MINITRAIN_ABI {
+
+namespace cuda {
+class GemmChoices;  // gemm_choice.cu
+}
 
 class Cuda::Context {
  public:
@@ -50,6 +55,9 @@ class Cuda::Context {
     return static_cast<const T*>(upload_bytes(host, count * sizeof(T)));
   }
 
+  /// Who computes which matrix product, once that has been asked.
+  std::shared_ptr<cuda::GemmChoices>& gemm_choices() noexcept { return gemm_choices_; }
+
   void synchronize();
 
  private:
@@ -79,6 +87,7 @@ class Cuda::Context {
   std::array<Piece, scratch_slots> scratch_;
   std::array<Staging, staging_slots> staging_;
   std::size_t next_staging_ = 0;
+  std::shared_ptr<cuda::GemmChoices> gemm_choices_;
 };
 
 namespace cuda {

@@ -3,9 +3,10 @@
 // FLOPs 2·B·in·out each; bound as gemm.cuh says. Layers with one output are products of a matrix and a vector: 4 bytes
 // of x for every 2 FLOPs, bound by memory.
 //
-// Products go through gemm.cuh, or gemm_mma.cuh where the device rounds their operands; the bias gradient is taken
-// beside the weight gradient. With one output, a half-warp takes a row (forward: 16 partial sums and the CPU's tree),
-// or a thread an input (backward: the sum over samples has an order, so one thread has all of it), always in fp32.
+// Products go through gemm.cuh, gemm_mma.cuh where the device rounds their operands, or cuBLASLt (gemm_choice.cu); the
+// bias gradient is taken beside the weight gradient. With one output, a half-warp takes a row (forward: 16 partial sums
+// and the CPU's tree), or a thread an input (backward: the sum over samples has an order, so one thread has all of it),
+// always in fp32.
 #include "context.cuh"
 #include "gemm_arguments.cuh"
 #include "lane.cuh"
@@ -65,11 +66,6 @@ __global__ void __launch_bounds__(64) one_output_gradients_kernel(const float* x
 
 unsigned blocks_for(std::size_t count, std::size_t per_block) { return cuda::blocks_for(count, per_block, 0x7fffffff); }
 
-void gemm(const Cuda& device, cuda::Product product, const cuda::GemmArguments& g) {
-  if (device.math() == Math::fp32) return cuda::gemm_fp32(device, product, g);
-  cuda::gemm_mma(device, device.math(), product, g);
-}
-
 }  // namespace
 
 void dense_forward(const Cuda& device, cuda::Input x, cuda::Input w, cuda::Input b, const Activation& f,
@@ -81,18 +77,18 @@ void dense_forward(const Cuda& device, cuda::Input x, cuda::Input w, cuda::Input
     cuda::launch(dots_kernel, dim3(blocks_for(rows, 8)), dim3(128), 0, device.context()->stream(), x.data(), w.data(),
                  b.empty() ? nullptr : b.data(), relu ? 0.0f : -MathConstants<float>::infinity, y.data(), rows, in);
   } else {
-    gemm(device, cuda::Product::forward,
-         {.M = rows,
-          .N = out,
-          .K = in,
-          .a = x.data(),
-          .lda = in,
-          .b = w.data(),
-          .ldb = out,
-          .c = y.data(),
-          .bias = b.data(),
-          .start = b.empty() ? cuda::Start::zero : cuda::Start::bias,
-          .epilogue = relu ? cuda::Epilogue::relu : cuda::Epilogue::none});
+    cuda::gemm(device, cuda::Product::forward,
+               {.M = rows,
+                .N = out,
+                .K = in,
+                .a = x.data(),
+                .lda = in,
+                .b = w.data(),
+                .ldb = out,
+                .c = y.data(),
+                .bias = b.data(),
+                .start = b.empty() ? cuda::Start::zero : cuda::Start::bias,
+                .epilogue = relu ? cuda::Epilogue::relu : cuda::Epilogue::none});
   }
   if (f.kind != ActivationKind::identity && !relu) activation_forward(device, f, y, y);
 }
@@ -107,17 +103,17 @@ void dense_backward_input(const Cuda& device, cuda::Input dy, cuda::Input w, con
     cuda::launch(outer_kernel, dim3(blocks_for(rows * in, 256)), dim3(256), 0, device.context()->stream(), dy.data(),
                  w.data(), gate, dx.data(), rows, in);
   } else {
-    gemm(device, cuda::Product::input,
-         {.M = rows,
-          .N = in,
-          .K = out,
-          .a = dy.data(),
-          .lda = out,
-          .b = w.data(),
-          .ldb = out,
-          .c = dx.data(),
-          .gate = gate,
-          .epilogue = relu ? cuda::Epilogue::gate : cuda::Epilogue::none});
+    cuda::gemm(device, cuda::Product::input,
+               {.M = rows,
+                .N = in,
+                .K = out,
+                .a = dy.data(),
+                .lda = out,
+                .b = w.data(),
+                .ldb = out,
+                .c = dx.data(),
+                .gate = gate,
+                .epilogue = relu ? cuda::Epilogue::gate : cuda::Epilogue::none});
   }
   if (f.kind != ActivationKind::identity && !relu) activation_backward(device, f, {}, x, dx, dx);
 }
@@ -131,17 +127,17 @@ void dense_backward_weights(const Cuda& device, cuda::Input x, cuda::Input dy, c
                  rows, in, add, dw.data(), db.empty() ? nullptr : db.data());
     return;
   }
-  gemm(device, cuda::Product::weights,
-       {.M = in,
-        .N = out,
-        .K = rows,
-        .a = x.data(),
-        .lda = in,
-        .b = dy.data(),
-        .ldb = out,
-        .c = dw.data(),
-        .start = add ? cuda::Start::add : cuda::Start::zero,
-        .column_sums = db.empty() ? nullptr : db.data()});
+  cuda::gemm(device, cuda::Product::weights,
+             {.M = in,
+              .N = out,
+              .K = rows,
+              .a = x.data(),
+              .lda = in,
+              .b = dy.data(),
+              .ldb = out,
+              .c = dw.data(),
+              .start = add ? cuda::Start::add : cuda::Start::zero,
+              .column_sums = db.empty() ? nullptr : db.data()});
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

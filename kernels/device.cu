@@ -115,6 +115,7 @@ void Cuda::Context::release() noexcept {
   static_cast<void>(cudaGetDevice(&before));
   static_cast<void>(cudaSetDevice(options_.index));
   if (stream_ != nullptr) static_cast<void>(cudaStreamSynchronize(stream_));
+  gemm_choices_.reset();
   for (Piece& piece : scratch_) {
     if (piece.data != nullptr) static_cast<void>(cudaFreeAsync(piece.data, stream_));
   }

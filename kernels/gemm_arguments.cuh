@@ -40,6 +40,9 @@ inline constexpr bool transposes_b = product == Product::input;
 void gemm_fp32(const Cuda&, Product, const GemmArguments&);
 void gemm_mma(const Cuda&, Math, Product, const GemmArguments&);
 
+/// gemm_choice.cu: by whichever of them, or of cuBLASLt's where the device is not exact, is fastest.
+void gemm(const Cuda&, Product, const GemmArguments&);
+
 /// Whether a product has anything to write.
 inline bool is_empty(const GemmArguments& g) { return g.N == 0 || (g.M == 0 && g.column_sums == nullptr); }
 

@@ -3,128 +3,25 @@
 
 #include <minitrain/cuda.hpp>
 
-#include "cuda/support.hpp"
+#include "cuda/layer_oracle.hpp"
 
 #include <minitrain/trainer.hpp>
-
-#include <cmath>
 
 namespace mt = minitrain;
 
 namespace {
 
 using mt::Math;
+using test::back;
+using test::granule;
 using test::in;
 using test::on;
+using test::rounded;
+using test::Sizes;
 
 constexpr Math modes[] = {Math::tf32, Math::bf16, Math::fp16};
 
 mt::Cuda gpu(Math math) { return mt::Cuda{mt::CudaOptions{.math = math}}; }
-
-/// Steps of k that one instruction takes: sums may be cut between them.
-std::size_t granule(Math math) { return math == Math::tf32 ? 8 : 16; }
-
-/// The nearest number of the mode, ties to even, by the definition of its format.
-double rounded(Math math, double x) {
-  if (x == 0 || !std::isfinite(x) || math == Math::fp32) return x;
-  const int digits = math == Math::bf16 ? 7 : 10;
-  const int exponent = std::max(std::ilogb(x), math == Math::fp16 ? -14 : -126);
-  const double unit = std::ldexp(1.0, exponent - digits), nearest = std::nearbyint(x / unit) * unit;
-  const double largest = math == Math::fp16 ? 65504.0 : std::ldexp(2.0 - std::ldexp(1.0, -digits), 127);
-  return std::abs(nearest) > largest ? std::copysign(INFINITY, x) : nearest;
-}
-
-struct Sizes {
-  std::size_t rows, inputs, outputs;
-};
-
-/// |got - s| where s = start + Σ a(k)·b(k) over K rounded pairs, in units of what K/granule additions may lose.
-template <class A, class B>
-double error_of(Math math, double got, double start, std::size_t K, A a, B b, bool relu = false) {
-  double sum = start, magnitude = std::abs(start);
-  for (std::size_t k = 0; k < K; ++k) {
-    const double product = rounded(math, a(k)) * rounded(math, b(k));
-    sum += product;
-    magnitude += std::abs(product);
-  }
-  if (relu) sum = std::max(sum, 0.0);
-  const double additions = static_cast<double>(K / granule(math) + 2);
-  return std::abs(got - sum) / (additions * std::ldexp(magnitude, -23) + 1e-37);
-}
-
-mt::Tensor<float> back(const mt::Cuda& device, const mt::Tensor<float, mt::Cuda>& t) {
-  mt::Tensor<float> host(t.shape());
-  copy_to_host(device, in(t), host.data());
-  return host;
-}
-
-/// The largest error of y, dx and dW of one layer, each against its formula.
-void check_layer(Math math, const Sizes& s, bool relu, bool bias) {
-  using namespace minitrain;
-  CAPTURE(to_string(math), s.rows, s.inputs, s.outputs, relu, bias);
-  const Cuda device = gpu(math);
-  const auto scope = device.arithmetic_scope();
-  const Activation f{relu ? ActivationKind::relu : ActivationKind::identity};
-  const auto x = test::uniform({s.rows, s.inputs}, 1), w = test::uniform({s.inputs, s.outputs}, 2, -1, 1),
-             b = test::uniform({bias ? s.outputs : 0}, 3), dy = test::uniform({s.rows, s.outputs}, 4);
-  const auto x_there = on(device, x), w_there = on(device, w), b_there = on(device, b), dy_there = on(device, dy);
-  Tensor<float, Cuda> y(device, {s.rows, s.outputs}), dx(device, {s.rows, s.inputs});
-  Tensor<float, Cuda> dw(device, {s.inputs, s.outputs}), db(device, {bias ? s.outputs : 0});
-
-  double worst = 0;
-  dense_forward(device, in(x_there), in(w_there), in(b_there), f, y.view());
-  const auto y_here = back(device, y);
-  for (std::size_t i = 0; i < s.rows; ++i) {
-    for (std::size_t j = 0; j < s.outputs; ++j) {
-      const double e = error_of(
-          math, y_here(i, j), bias ? b[j] : 0.0f, s.inputs, [&](std::size_t k) { return x(i, k); },
-          [&](std::size_t k) { return w(k, j); }, relu);
-      worst = std::max(worst, e);
-    }
-  }
-  CHECK(worst <= 1.0);
-
-  worst = 0;
-  dense_backward_input(device, in(dy_there), in(w_there), f, in(x_there), dx.view());
-  const auto dx_here = back(device, dx);
-  for (std::size_t i = 0; i < s.rows; ++i) {
-    for (std::size_t j = 0; j < s.inputs; ++j) {
-      const bool closed = relu && !(x(i, j) > 0);
-      const double e = error_of(
-          math, dx_here(i, j), 0.0, closed ? 0 : s.outputs, [&](std::size_t k) { return dy(i, k); },
-          [&](std::size_t k) { return w(j, k); });
-      worst = std::max(worst, e);
-    }
-  }
-  CHECK(worst <= 1.0);
-
-  Tensor<float> before({s.inputs, s.outputs});
-  for (const bool add : {false, true}) {
-    worst = 0;
-    dense_backward_weights(device, in(x_there), in(dy_there), dw.view(), db.view(), add);
-    auto dw_here = back(device, dw);
-    for (std::size_t i = 0; i < s.inputs; ++i) {
-      for (std::size_t j = 0; j < s.outputs; ++j) {
-        const double e = error_of(
-            math, dw_here(i, j), before(i, j), s.rows, [&](std::size_t k) { return x(k, i); },
-            [&](std::size_t k) { return dy(k, j); });
-        worst = std::max(worst, e);
-      }
-    }
-    CHECK(worst <= 1.0);
-    before = std::move(dw_here);
-  }
-
-  // The bias gradient is no product: the same bits in every mode.
-  const auto db_here = back(device, db);
-  for (std::size_t j = 0; j < db_here.size(); ++j) {
-    float sum = 0;
-    for (int pass = 0; pass < 2; ++pass) {
-      for (std::size_t k = 0; k < s.rows; ++k) sum += dy(k, j);
-    }
-    CHECK(db_here[j] == sum);
-  }
-}
 
 }  // namespace
 
@@ -133,7 +30,7 @@ TEST_CASE("Products in tf32, bf16 and fp16 are those of rounded operands", "[mat
   for (const Math math : modes) {
     for (const Sizes& s : {Sizes{1, 1, 2}, Sizes{31, 33, 2}, Sizes{33, 31, 257}, Sizes{2, 257, 33}, Sizes{257, 2, 31},
                            Sizes{64, 32, 64}}) {
-      check_layer(math, s, relu, !relu);
+      test::check_layer({.math = math}, s, relu, !relu);
       relu = !relu;
     }
   }
@@ -144,7 +41,7 @@ TEST_CASE("Products of every tile are those of rounded operands", "[math]") {
   for (const Math math : modes) {
     for (const Sizes& s : {Sizes{66, 20, 70}, Sizes{20, 70, 66}, Sizes{70, 66, 20}, Sizes{129, 9, 132},
                            Sizes{9, 130, 131}, Sizes{130, 132, 9}}) {
-      check_layer(math, s, true, true);
+      test::check_layer({.math = math}, s, true, true);
     }
   }
 }

@@ -32,6 +32,10 @@ inline void fill_order(const Cuda&, const Permutation& permutation, std::uint64_
   permutation.fill(first, out);
 }
 
+/// Who computes the matrix products that have come up so far, a line each: our own kernels or cuBLASLt
+/// (CudaOptions::exact), with the times that decided.
+std::string describe_choices(const Cuda& device);
+
 /// A GPU is fastest with the whole batch at once; as much of it as fits into a quarter of the memory that is free.
 std::size_t choose_micro_batch(const Cuda& device, std::size_t batch_size, std::size_t bytes_per_sample,
                                std::size_t parameter_bytes);

@@ -21,7 +21,7 @@ std::string explain_run(const Device& device, const Accumulator<T, Device>& core
   text += std::to_string(network.stages()) + " operations for " + std::to_string(network.description().layers.size()) +
           " layers; bytes: parameters " + std::to_string(slab) + ", gradient sums " + std::to_string(slab) +
           ", optimizer " + std::to_string(core.moments().size() * slab) + ", buffers " + std::to_string(buffers) + "\n";
-  return text;
+  return text + describe_choices(device);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI
