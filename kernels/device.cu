@@ -245,9 +245,16 @@ bool all_finite(const Cuda& device, const View<const float, Cuda>& x) {
   return answer == 0;
 }
 
+std::size_t split_granule(const Cuda& device) {
+  if (!device.exact()) return 0;
+  return device.math() == Math::fp32 ? 1 : device.math() == Math::tf32 ? 8 : 16;
+}
+
 std::size_t choose_micro_batch(const Cuda& device, std::size_t batch_size, std::size_t bytes_per_sample, std::size_t) {
   const std::size_t most = device.context()->available() / 4 / std::max<std::size_t>(bytes_per_sample, 1);
-  return std::clamp<std::size_t>(most, 1, batch_size);
+  const std::size_t granule = std::max<std::size_t>(split_granule(device), 1);
+  if (most >= batch_size || most < granule) return std::clamp<std::size_t>(most, 1, batch_size);
+  return most - most % granule;
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -18,7 +18,7 @@ template <int BM, int BN, int BK, int TM, int TN>
 struct GemmTile {
   static constexpr int rows = BM, columns = BN, depth = BK, thread_rows = TM, thread_columns = TN;
   static constexpr int threads = (BM / TM) * (BN / TN);
-  static_assert(BM * BK % threads == 0 && BK * BN % threads == 0 && TM % 4 == 0 && TN % 4 == 0 && BN <= threads);
+  static_assert(BM * BK % threads == 0 && BK * BN % threads == 0 && BN <= threads);
 };
 
 /// A slice of a matrix [long side, k] on its way through registers into shared memory [k][long side].
@@ -53,13 +53,21 @@ struct GemmSlice {
   }
 };
 
-/// `count` floats, a multiple of four, from 16-byte aligned shared memory.
+/// `count` floats, one, two or a multiple of four, from shared memory aligned to as many, at most to 16 bytes.
 template <int count>
-__device__ inline void load_fours(float* to, const float* from) {
+__device__ inline void load_row(float* to, const float* from) {
+  if constexpr (count == 1) {
+    to[0] = *from;
+  } else if constexpr (count == 2) {
+    const float2 two = *reinterpret_cast<const float2*>(from);
+    to[0] = two.x, to[1] = two.y;
+  } else {
+    static_assert(count % 4 == 0);
 #pragma unroll
-  for (int i = 0; i < count; i += 4) {
-    const float4 four = *reinterpret_cast<const float4*>(from + i);
-    to[i] = four.x, to[i + 1] = four.y, to[i + 2] = four.z, to[i + 3] = four.w;
+    for (int i = 0; i < count; i += 4) {
+      const float4 four = *reinterpret_cast<const float4*>(from + i);
+      to[i] = four.x, to[i + 1] = four.y, to[i + 2] = four.z, to[i + 3] = four.w;
+    }
   }
 }
 
@@ -67,8 +75,8 @@ __device__ inline void load_fours(float* to, const float* from) {
 template <int TM, int TN>
 __device__ inline void add_products(float (&sums)[TM][TN], const float* a_row, const float* b_row) {
   float a[TM], b[TN];
-  load_fours<TM>(a, a_row);
-  load_fours<TN>(b, b_row);
+  load_row<TM>(a, a_row);
+  load_row<TN>(b, b_row);
 #pragma unroll
   for (int i = 0; i < TM; ++i) {
 #pragma unroll

@@ -1,7 +1,8 @@
 // All of minitrain::cuda in one file, for builds without our CMake:
 //
 //   nvcc -std=c++20 -O3 -ftz=true -fmad=false -I include -c kernels/minitrain_cuda.cu -o minitrain_cuda.o
-//   g++ -std=c++20 -O2 -I include program.cpp minitrain_cuda.o -L$CUDA/lib64 -lcublasLt -lcudart_static -ldl -lrt -pthread
+//   g++ -std=c++20 -O2 -I include program.cpp minitrain_cuda.o -L$CUDA/lib64 -Wl,-rpath,$CUDA/lib64
+//       -lcublasLt -lcudart_static -ldl -lrt -pthread
 #include "activation.cu"
 #include "dense.cu"
 #include "device.cu"

@@ -48,6 +48,7 @@ void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&) { refuse(); 
 std::vector<std::array<double, 3>> Cuda::StepQueue::take(const Cuda&) { refuse(); }
 
 std::string describe_device(const Cuda&) { refuse(); }
+std::size_t split_granule(const Cuda&) { refuse(); }
 std::string describe_choices(const Cuda&) { refuse(); }
 bool all_finite(const Cuda&, const View<const float, Cuda>&) { refuse(); }
 std::size_t choose_micro_batch(const Cuda&, std::size_t, std::size_t, std::size_t) { refuse(); }

@@ -76,5 +76,6 @@ TEST_CASE("A trainer that is not exact learns, and tells what it has chosen", "[
       CHECK_THAT(trainer.explain(), test::ContainsSubstring(product));
     }
     CHECK_THAT(trainer.explain(), test::ContainsSubstring("cuBLASLt allowed"));
+    CHECK_THAT(trainer.explain(), test::ContainsSubstring("a split may change last bits"));
   }
 }

@@ -163,4 +163,5 @@ TEST_CASE("A device says what its products are in", "[math]") {
   }
   mt::Trainer trainer{gpu(Math::bf16), mt::Sequential{mt::Dense{2, 2}}, mt::SoftmaxCrossEntropy{}, mt::SGD{}};
   CHECK_THAT(trainer.explain(), test::ContainsSubstring("products in bf16"));
+  CHECK_THAT(trainer.explain(), test::ContainsSubstring("splits at multiples of 16 change no bit"));
 }

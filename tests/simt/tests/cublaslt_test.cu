@@ -7,9 +7,9 @@
 
 #include "support.hpp"
 
-namespace {
+using namespace test;
 
-using test::Array;
+namespace {
 
 /// D[2, 2] = op(A)·op(B) with a depth of 3: everything a call takes, to be bent by a test.
 struct Call {
@@ -149,7 +149,7 @@ TEST_CASE("cuBLASLt refuses what does not fit together") {
   CHECK(call.result() == Call::Floats{10, 20, 30, 40});
 
   call.layout(call.a_layout, CUDA_R_32F, 2, 3, 100);  // past the end of what is there: when the stream comes to it
-  CHECK_THROWS_WITH((static_cast<void>(call.run()), call.result()), test::ContainsSubstring("A is not in one piece"));
+  CHECK_THROWS_WITH((static_cast<void>(call.run()), call.result()), ContainsSubstring("A is not in one piece"));
 }
 
 TEST_CASE("cuBLASLt proposes algorithms within the workspace, for the alignment asked for") {
@@ -185,7 +185,7 @@ TEST_CASE("cuBLASLt proposes algorithms within the workspace, for the alignment 
 TEST_CASE("cuBLASLt works in the order of its stream, and in a capture") {
   using Floats = Call::Floats;
   for (const std::uint64_t seed : {0, 1, 2}) {
-    const test::OptionScope options(test::order(seed, true));
+    const OptionScope options(order(seed, true));
     Call call;
     REQUIRE(cudaStreamCreateWithFlags(&call.stream, cudaStreamNonBlocking) == cudaSuccess);
     const Array<float> other{std::vector<float>{2, 2, 2, 2, 2, 2}};
