@@ -8,7 +8,7 @@
 namespace test {
 
 /// Steps of k that one instruction takes: sums may be cut between them.
-inline std::size_t granule(Math math) { return math == Math::tf32 ? 8 : 16; }
+inline std::size_t granule(Math math) { return math == Math::fp32 ? 1 : math == Math::tf32 ? 8 : 16; }
 
 /// The nearest number of the mode, ties to even, by the definition of its format.
 inline double rounded(Math math, double x) {
@@ -48,7 +48,7 @@ double error_of(Math math, double slack, double got, double start, std::size_t K
   }
   if (relu) sum = std::max(sum, 0.0);
   const double additions = static_cast<double>(K / granule(math) + 2);
-  return std::abs(got - sum) / (additions * std::ldexp(magnitude, -23) + slack * magnitude + 1e-37);
+  return std::abs(got - sum) / (additions * std::ldexp(magnitude, -22) + slack * magnitude + 1e-37);
 }
 
 inline Tensor<float> back(const Cuda& device, const Tensor<float, Cuda>& t) {
