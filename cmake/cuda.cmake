@@ -7,7 +7,7 @@ if(MINITRAIN_CUDA STREQUAL "AUTO")
   check_language(CUDA)
   find_package(CUDAToolkit 12.0 QUIET)
   set(minitrain_with_cuda OFF)
-  if(CMAKE_CUDA_COMPILER MATCHES "nvcc" AND CUDAToolkit_FOUND)
+  if(CMAKE_CUDA_COMPILER MATCHES "nvcc" AND CUDAToolkit_FOUND AND TARGET CUDA::cublasLt)
     set(minitrain_with_cuda ON)
   endif()
 endif()
@@ -24,12 +24,17 @@ if(minitrain_with_cuda)
                         "compiler's code are not known to have the CPU's bits")
   endif()
   find_package(CUDAToolkit 12.0 REQUIRED)
+  if(NOT TARGET CUDA::cublasLt)
+    message(FATAL_ERROR "MINITRAIN_CUDA=${MINITRAIN_CUDA} wants cuBLASLt, and the CUDA Toolkit in ${CUDAToolkit_LIBRARY_DIR} "
+                        "has none: install its development package (libcublas-dev)")
+  endif()
   add_library(minitrain_cuda STATIC ${kernels})
   # Not CUDA_STANDARD 20: CMake 3.25 does not know it for nvcc. Denormal numbers are zero, as in a run on the CPU; every
   # operation names its rounding, so that no product and sum become one where the source does not say so.
   target_compile_options(minitrain_cuda PRIVATE
     $<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:-std=c++20;-ftz=true;-fmad=false>)
-  target_link_libraries(minitrain_cuda PRIVATE CUDA::cudart_static)
+  # cuBLASLt is shared: the static one would make every program hundreds of megabytes larger.
+  target_link_libraries(minitrain_cuda PRIVATE CUDA::cudart_static CUDA::cublasLt)
   message(STATUS "minitrain::cuda: kernels for ${CMAKE_CUDA_ARCHITECTURES} (MINITRAIN_CUDA=${MINITRAIN_CUDA})")
 else()
   add_library(minitrain_cuda STATIC ${PROJECT_SOURCE_DIR}/kernels/no_cuda.cpp)

@@ -7,10 +7,15 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <type_traits>
 
 namespace minitrain::inline MINITRAIN_ABI {
+
+namespace cuda {
+class GemmChoices;  // gemm_choice.cu
+}
 
 class Cuda::Context {
  public:
@@ -24,6 +29,8 @@ class Cuda::Context {
   int compute_capability() const noexcept { return compute_capability_; }  // 90 for 9.0
   int multiprocessors() const noexcept { return multiprocessors_; }
   cuda::Stream stream() noexcept { return {stream_, &log_}; }
+  Math math() const noexcept { return options_.math; }
+  bool exact() const noexcept { return options_.exact; }
 
   /// Zero-filled memory, given back in the order of the stream.
   void* allocate(std::size_t bytes);
@@ -51,6 +58,9 @@ class Cuda::Context {
     static_assert(std::is_trivially_copyable_v<T>);
     upload_bytes(host, count * sizeof(T), to);
   }
+
+  /// Who computes which matrix product, once that has been asked.
+  std::shared_ptr<cuda::GemmChoices>& gemm_choices() noexcept { return gemm_choices_; }
 
   void synchronize();
 
@@ -113,6 +123,7 @@ class Cuda::Context {
   cuda::PlannedStep* planned_ = nullptr;
   std::array<Staging, staging_slots> staging_;
   std::size_t next_staging_ = 0;
+  std::shared_ptr<cuda::GemmChoices> gemm_choices_;
 };
 
 namespace cuda {

@@ -1,12 +1,15 @@
 // dense.  Forward y = f(x·W + b), backward dx = (dy·Wᵀ)·f'(x), dW += Σ xᵀ·dy, db += Σ dy; sums over samples in their
 // order, from what dW and db hold.
 // FLOPs 2·B·in·out each; bound as gemm.cuh says. Layers with one output are products of a matrix and a vector: 4 bytes
-// of x for every 2 FLOPs, bound by memory. Sums over rows read dy once more: 4 bytes per element, one column a thread.
+// of x for every 2 FLOPs, bound by memory.
 //
-// Products go through gemm.cuh. With one output, a half-warp takes a row (forward: 16 partial sums and the CPU's tree),
-// or a thread an input (backward: the sum over samples has an order, so one thread has all of it).
+// Products go through gemm.cuh, gemm_mma.cuh where the device rounds their operands, or cuBLASLt (gemm_choice.cu); the
+// bias gradient is taken beside the weight gradient. With one output, a half-warp takes a row (forward: 16 partial sums
+// and the CPU's tree), or a thread an input (backward: the sum over samples has an order, so one thread has all of it),
+// always in fp32.
 #include "context.cuh"
-#include "gemm.cuh"
+#include "gemm_arguments.cuh"
+#include "lane.cuh"
 
 #include <minitrain/cuda/ops.hpp>
 
@@ -61,50 +64,7 @@ __global__ void __launch_bounds__(64) one_output_gradients_kernel(const float* x
   *out = sum.v;
 }
 
-/// sums(j) += x(0, j) + x(1, j) + ..., one row after the other.
-__global__ void __launch_bounds__(64)
-    add_rows_kernel(const float* x, std::size_t M, std::size_t N, bool add, float* sums) {
-  const std::size_t j = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (j >= N) return;
-  Lane sum{add ? sums[j] : 0.0f};
-#pragma unroll 8
-  for (std::size_t i = 0; i < M; ++i) sum = sum + Lane{x[i * N + j]};
-  sums[j] = sum.v;
-}
-
-constexpr unsigned most_blocks = 0x7fffffff;
-unsigned blocks_for(std::size_t count, std::size_t per_block) {
-  return cuda::blocks_for(count, per_block, most_blocks);
-}
-
-template <class Tile, bool TransA, bool TransB>
-void launch_tile(const Cuda& device, const cuda::GemmArguments& g) {
-  // Rows of tiles past the limit of a grid's second side take turns.
-  constexpr std::size_t most_rows = std::size_t{65535} * Tile::rows;
-  for (std::size_t first = 0; first < g.M; first += most_rows) {
-    cuda::GemmArguments part = g;
-    part.M = std::min(most_rows, g.M - first);
-    part.a += TransA ? first : first * g.lda;
-    part.c += first * g.N;
-    if (part.gate != nullptr) part.gate += first * g.N;
-    cuda::launch(cuda::gemm_kernel<Tile, TransA, TransB>,
-                 dim3(blocks_for(g.N, Tile::columns), blocks_for(part.M, Tile::rows)), dim3(Tile::threads), 0,
-                 device.context()->stream(), part);
-  }
-}
-
-/// The largest tile that still gives every multiprocessor a block; the bits are those of any other.
-template <bool TransA, bool TransB>
-void gemm(const Cuda& device, const cuda::GemmArguments& g) {
-  if (g.M == 0 || g.N == 0) return;
-  const auto tiles = [&](std::size_t rows, std::size_t columns) {
-    return (g.M + rows - 1) / rows * ((g.N + columns - 1) / columns);
-  };
-  const auto enough = static_cast<std::size_t>(device.context()->multiprocessors());
-  if (tiles(128, 128) >= enough) return launch_tile<cuda::GemmTile<128, 128, 8, 8, 8>, TransA, TransB>(device, g);
-  if (tiles(64, 64) >= enough) return launch_tile<cuda::GemmTile<64, 64, 16, 4, 4>, TransA, TransB>(device, g);
-  launch_tile<cuda::GemmTile<32, 32, 16, 4, 4>, TransA, TransB>(device, g);
-}
+unsigned blocks_for(std::size_t count, std::size_t per_block) { return cuda::blocks_for(count, per_block, 0x7fffffff); }
 
 }  // namespace
 
@@ -117,18 +77,18 @@ void dense_forward(const Cuda& device, cuda::Input x, cuda::Input w, cuda::Input
     cuda::launch(dots_kernel, dim3(blocks_for(rows, 8)), dim3(128), 0, device.context()->stream(), x.data(), w.data(),
                  b.empty() ? nullptr : b.data(), relu ? 0.0f : -MathConstants<float>::infinity, y.data(), rows, in);
   } else {
-    gemm<false, false>(device, {.M = rows,
-                                .N = out,
-                                .K = in,
-                                .a = x.data(),
-                                .lda = in,
-                                .b = w.data(),
-                                .ldb = out,
-                                .c = y.data(),
-                                .bias = b.data(),
-                                .gate = nullptr,
-                                .start = b.empty() ? cuda::Start::zero : cuda::Start::bias,
-                                .epilogue = relu ? cuda::Epilogue::relu : cuda::Epilogue::none});
+    cuda::gemm(device, cuda::Product::forward,
+               {.M = rows,
+                .N = out,
+                .K = in,
+                .a = x.data(),
+                .lda = in,
+                .b = w.data(),
+                .ldb = out,
+                .c = y.data(),
+                .bias = b.data(),
+                .start = b.empty() ? cuda::Start::zero : cuda::Start::bias,
+                .epilogue = relu ? cuda::Epilogue::relu : cuda::Epilogue::none});
   }
   if (f.kind != ActivationKind::identity && !relu) activation_forward(device, f, y, y);
 }
@@ -143,18 +103,17 @@ void dense_backward_input(const Cuda& device, cuda::Input dy, cuda::Input w, con
     cuda::launch(outer_kernel, dim3(blocks_for(rows * in, 256)), dim3(256), 0, device.context()->stream(), dy.data(),
                  w.data(), gate, dx.data(), rows, in);
   } else {
-    gemm<false, true>(device, {.M = rows,
-                               .N = in,
-                               .K = out,
-                               .a = dy.data(),
-                               .lda = out,
-                               .b = w.data(),
-                               .ldb = out,
-                               .c = dx.data(),
-                               .bias = nullptr,
-                               .gate = gate,
-                               .start = cuda::Start::zero,
-                               .epilogue = relu ? cuda::Epilogue::gate : cuda::Epilogue::none});
+    cuda::gemm(device, cuda::Product::input,
+               {.M = rows,
+                .N = in,
+                .K = out,
+                .a = dy.data(),
+                .lda = out,
+                .b = w.data(),
+                .ldb = out,
+                .c = dx.data(),
+                .gate = gate,
+                .epilogue = relu ? cuda::Epilogue::gate : cuda::Epilogue::none});
   }
   if (f.kind != ActivationKind::identity && !relu) activation_backward(device, f, {}, x, dx, dx);
 }
@@ -168,21 +127,17 @@ void dense_backward_weights(const Cuda& device, cuda::Input x, cuda::Input dy, c
                  rows, in, add, dw.data(), db.empty() ? nullptr : db.data());
     return;
   }
-  if (!db.empty()) {
-    cuda::launch(add_rows_kernel, dim3(blocks_for(out, 64)), dim3(64), 0, stream, dy.data(), rows, out, add, db.data());
-  }
-  gemm<true, false>(device, {.M = in,
-                             .N = out,
-                             .K = rows,
-                             .a = x.data(),
-                             .lda = in,
-                             .b = dy.data(),
-                             .ldb = out,
-                             .c = dw.data(),
-                             .bias = nullptr,
-                             .gate = nullptr,
-                             .start = add ? cuda::Start::add : cuda::Start::zero,
-                             .epilogue = cuda::Epilogue::none});
+  cuda::gemm(device, cuda::Product::weights,
+             {.M = in,
+              .N = out,
+              .K = rows,
+              .a = x.data(),
+              .lda = in,
+              .b = dy.data(),
+              .ldb = out,
+              .c = dw.data(),
+              .start = add ? cuda::Start::add : cuda::Start::zero,
+              .column_sums = db.empty() ? nullptr : db.data()});
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

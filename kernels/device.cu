@@ -95,6 +95,13 @@ Cuda::Context::Context(const CudaOptions& options) : options_(options) {
                        properties.minor, ": build it with CMAKE_CUDA_ARCHITECTURES=", compute_capability_});
   }
   cuda::check(status, "Cuda: the GPU cannot be used");
+  const int needed = options_.math == Math::tf32 || options_.math == Math::bf16 ? 80 : 75;
+  if (compute_capability_ < needed) {
+    throw DeviceError(ErrorCode::device_unavailable,
+                      {"Cuda: math = ", to_string(options_.math), " needs compute capability ", needed / 10, ".",
+                       needed % 10, ", ", name_, " has ", properties.major, ".", properties.minor,
+                       ": ask for Math::fp32 or Math::fp16, or use a newer GPU"});
+  }
   try {
     cuda::check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Cuda: a stream");
     for (Staging& slot : staging_) {
@@ -116,6 +123,7 @@ void Cuda::Context::release() noexcept {
   } catch (...) {
   }
   if (stream_ != nullptr) static_cast<void>(cudaStreamSynchronize(stream_));
+  gemm_choices_.reset();
   for (Piece& piece : scratch_) {
     if (piece.data != nullptr) static_cast<void>(cudaFreeAsync(piece.data, stream_));
   }
@@ -234,6 +242,8 @@ void Cuda::Context::synchronize() {
 Cuda::Cuda(const CudaOptions& options) : context_(std::make_shared<Context>(options)) {}
 int Cuda::index() const noexcept { return context_->index(); }
 const std::string& Cuda::name() const noexcept { return context_->name(); }
+Math Cuda::math() const noexcept { return context_->math(); }
+bool Cuda::exact() const noexcept { return context_->exact(); }
 void* Cuda::allocate(std::size_t bytes) const { return context_->allocate(bytes); }
 std::size_t Cuda::allocated_bytes() const noexcept { return context_->allocated(); }
 std::size_t Cuda::peak_allocated_bytes() const noexcept { return context_->peak(); }
@@ -267,7 +277,8 @@ Cuda::Scope::~Scope() {
 std::string describe_device(const Cuda& device) {
   const int capability = device.context()->compute_capability();
   return joined({"CUDA, ", device.name(), " (device ", device.index(), ", compute capability ", capability / 10, ".",
-                 capability % 10, ")"});
+                 capability % 10, "), products in ", to_string(device.math()),
+                 device.exact() ? "" : ", cuBLASLt allowed"});
 }
 
 bool all_finite(const Cuda& device, const View<const float, Cuda>& x) {
@@ -288,9 +299,16 @@ std::size_t free_bytes(const Cuda& device) {
   return device.context()->available();
 }
 
+std::size_t split_granule(const Cuda& device) {
+  if (!device.exact()) return 0;
+  return device.math() == Math::fp32 ? 1 : device.math() == Math::tf32 ? 8 : 16;
+}
+
 std::size_t choose_micro_batch(const Cuda& device, std::size_t batch_size, std::size_t bytes_per_sample, std::size_t) {
   const std::size_t most = device.context()->available() / 4 / std::max<std::size_t>(bytes_per_sample, 1);
-  return std::clamp<std::size_t>(most, 1, batch_size);
+  const std::size_t granule = std::max<std::size_t>(split_granule(device), 1);
+  if (most >= batch_size || most < granule) return std::clamp<std::size_t>(most, 1, batch_size);
+  return most - most % granule;
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

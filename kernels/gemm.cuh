@@ -7,33 +7,18 @@
 // slices of BK; the next slice is on its way to registers while the last one is multiplied. No split of K: partial sums
 // would have another order. Which tile is only a matter of time, so it is chosen for how many blocks it gives the GPU.
 #pragma once
+#include "gemm_arguments.cuh"
 #include "lane.cuh"
 
 #include <cstddef>
 
 namespace minitrain::inline MINITRAIN_ABI::cuda {
 
-enum class Start { zero, bias, add };      // S: zero, a row vector, or what C holds
-enum class Epilogue { none, relu, gate };  // f: z, max(0, z), or gate > 0 ? z : 0
-
-struct GemmArguments {
-  std::size_t M, N, K;
-  const float* a;  // a(i, k) at a[i·lda + k], transposed at a[k·lda + i]
-  std::size_t lda;
-  const float* b;  // b(k, j) at b[k·ldb + j], transposed at b[j·ldb + k]
-  std::size_t ldb;
-  float* c;  // c(i, j) at c[i·N + j]
-  const float* bias;
-  const float* gate;  // laid out as C
-  Start start;
-  Epilogue epilogue;
-};
-
 template <int BM, int BN, int BK, int TM, int TN>
 struct GemmTile {
   static constexpr int rows = BM, columns = BN, depth = BK, thread_rows = TM, thread_columns = TN;
   static constexpr int threads = (BM / TM) * (BN / TN);
-  static_assert(BM * BK % threads == 0 && BK * BN % threads == 0 && TM % 4 == 0 && TN % 4 == 0);
+  static_assert(BM * BK % threads == 0 && BK * BN % threads == 0 && BN <= threads);
 };
 
 /// A slice of a matrix [long side, k] on its way through registers into shared memory [k][long side].
@@ -68,13 +53,21 @@ struct GemmSlice {
   }
 };
 
-/// `count` floats, a multiple of four, from 16-byte aligned shared memory.
+/// `count` floats, one, two or a multiple of four, from shared memory aligned to as many, at most to 16 bytes.
 template <int count>
-__device__ inline void load_fours(float* to, const float* from) {
+__device__ inline void load_row(float* to, const float* from) {
+  if constexpr (count == 1) {
+    to[0] = *from;
+  } else if constexpr (count == 2) {
+    const float2 two = *reinterpret_cast<const float2*>(from);
+    to[0] = two.x, to[1] = two.y;
+  } else {
+    static_assert(count % 4 == 0);
 #pragma unroll
-  for (int i = 0; i < count; i += 4) {
-    const float4 four = *reinterpret_cast<const float4*>(from + i);
-    to[i] = four.x, to[i + 1] = four.y, to[i + 2] = four.z, to[i + 3] = four.w;
+    for (int i = 0; i < count; i += 4) {
+      const float4 four = *reinterpret_cast<const float4*>(from + i);
+      to[i] = four.x, to[i + 1] = four.y, to[i + 2] = four.z, to[i + 3] = four.w;
+    }
   }
 }
 
@@ -82,8 +75,8 @@ __device__ inline void load_fours(float* to, const float* from) {
 template <int TM, int TN>
 __device__ inline void add_products(float (&sums)[TM][TN], const float* a_row, const float* b_row) {
   float a[TM], b[TN];
-  load_fours<TM>(a, a_row);
-  load_fours<TN>(b, b_row);
+  load_row<TM>(a, a_row);
+  load_row<TN>(b, b_row);
 #pragma unroll
   for (int i = 0; i < TM; ++i) {
 #pragma unroll
@@ -91,8 +84,9 @@ __device__ inline void add_products(float (&sums)[TM][TN], const float* a_row, c
   }
 }
 
-template <class Tile, bool TransA, bool TransB>
+template <class Tile, Product product>
 __global__ void __launch_bounds__(Tile::threads) gemm_kernel(GemmArguments g) {
+  constexpr bool TransA = transposes_a<product>, TransB = transposes_b<product>;
   constexpr int BM = Tile::rows, BN = Tile::columns, BK = Tile::depth;
   constexpr int TM = Tile::thread_rows, TN = Tile::thread_columns;
   MINITRAIN_SHARED_ALIGNED(16, float, a_tile, [BK][BM + 4]);
@@ -115,6 +109,11 @@ __global__ void __launch_bounds__(Tile::threads) gemm_kernel(GemmArguments g) {
     }
   }
 
+  const std::size_t sums_column = first_column + threadIdx.x;
+  const bool has_column = TransA && g.column_sums != nullptr && blockIdx.y == 0 && threadIdx.x < BN;
+  Lane column_sum = Lane::zero();
+  if (has_column && g.start == Start::add && sums_column < g.N) column_sum.v = g.column_sums[sums_column];
+
   GemmSlice<BM, BK, Tile::threads, !TransA> a_slice;
   GemmSlice<BN, BK, Tile::threads, TransB> b_slice;
   a_slice.load(g.a, g.lda, first_row, g.M, 0, g.K);
@@ -136,8 +135,12 @@ __global__ void __launch_bounds__(Tile::threads) gemm_kernel(GemmArguments g) {
 #pragma unroll 1
       for (int l = 0; l < depth; ++l) add_products<TM, TN>(sums, &a_tile[l][thread_row], &b_tile[l][thread_column]);
     }
+    if (has_column) {
+      for (int l = 0; l < depth; ++l) column_sum = column_sum + Lane{b_tile[l][threadIdx.x]};
+    }
     __syncthreads();
   }
+  if (has_column && sums_column < g.N) g.column_sums[sums_column] = column_sum.v;
 
 #pragma unroll
   for (int i = 0; i < TM; ++i) {

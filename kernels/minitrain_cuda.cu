@@ -1,14 +1,19 @@
 // All of minitrain::cuda in one file, for builds without our CMake:
 //
 //   nvcc -std=c++20 -O3 -ftz=true -fmad=false -I include -c kernels/minitrain_cuda.cu -o minitrain_cuda.o
-//   g++ -std=c++20 -O2 -I include program.cpp minitrain_cuda.o -L$CUDA/lib64 -lcudart_static -ldl -lrt -pthread
+//   g++ -std=c++20 -O2 -I include program.cpp minitrain_cuda.o -L$CUDA/lib64 -Wl,-rpath,$CUDA/lib64
+//       -lcublasLt -lcudart_static -ldl -lrt -pthread
 #include "activation.cu"
 #include "dense.cu"
 #include "device.cu"
 #include "dropout.cu"
 #include "fill.cu"
 #include "gather.cu"
+#include "gemm.cu"
+#include "gemm_choice.cu"
+#include "gemm_mma.cu"
 #include "layer_norm.cu"
+#include "library_gemm.cu"
 #include "loss.cu"
 #include "norm.cu"
 #include "optimizer.cu"

@@ -22,6 +22,8 @@ const std::string& Cuda::name() const noexcept {
   static const std::string none;
   return none;
 }
+Math Cuda::math() const noexcept { return Math::fp32; }
+bool Cuda::exact() const noexcept { return true; }
 void Cuda::Memory::deallocate(void*, std::size_t) const noexcept {}
 void* Cuda::allocate(std::size_t) const { refuse(); }
 std::size_t Cuda::allocated_bytes() const noexcept { return 0; }
@@ -76,6 +78,8 @@ void Cuda::StepQueue::cancel_plan(const Cuda&) noexcept {}
 void Cuda::StepQueue::end_plan(const Cuda&) { refuse(); }
 
 std::string describe_device(const Cuda&) { refuse(); }
+std::size_t split_granule(const Cuda&) { refuse(); }
+std::string describe_choices(const Cuda&) { refuse(); }
 bool all_finite(const Cuda&, const View<const float, Cuda>&) { refuse(); }
 std::size_t free_bytes(const Cuda&) { refuse(); }
 std::size_t choose_micro_batch(const Cuda&, std::size_t, std::size_t, std::size_t) { refuse(); }

@@ -65,6 +65,23 @@ TEST_CASE("a GPU that is not asked for gets no context", "[bad input]") {
   CHECK(simt::usage().contexts == 2);
 }
 
+TEST_CASE("a mode that the GPU lacks is an error, never another mode in its place", "[bad input]") {
+  const simt::FaultScope turing({.compute_major = 7, .compute_minor = 5});
+  for (const mt::Math math : {mt::Math::tf32, mt::Math::bf16}) {
+    test::check_error<mt::DeviceError>(
+        mt::ErrorCode::device_unavailable, [&] { mt::Cuda{mt::CudaOptions{.math = math}}; }, mt::to_string(math),
+        "needs compute capability 8.0", "has 7.5", "Math::fp16");
+  }
+  mt::Trainer trainer{mt::Cuda{mt::CudaOptions{.math = mt::Math::fp16}},
+                      model,
+                      mt::SoftmaxCrossEntropy{},
+                      mt::Adam{},
+                      {.batch_size = 32}};
+  const double before = trainer.evaluate(labelled()).loss;
+  trainer.fit(labelled());
+  CHECK(trainer.evaluate(labelled()).loss < before);
+}
+
 TEST_CASE("out of memory says how much was wanted, and leaves a device that works", "[bad input]") {
   const simt::FaultScope small({.total_memory = 1 << 20});
   const mt::Cuda device{0};

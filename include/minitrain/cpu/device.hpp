@@ -111,6 +111,12 @@ class Cpu {
   mutable std::array<Scratch, scratch_slots> scratch_;
 };
 
+/// What a device has chosen at run time, for explain(); a CPU chooses nothing.
+inline std::string describe_choices(const Cpu&) { return {}; }
+
+/// Micro-batches whose sizes are multiples of it give the bits of the undivided batch.
+constexpr std::size_t split_granule(const Cpu&) { return 1; }
+
 /// "CPU, 2 threads, AVX-512"
 inline std::string describe_device(const Cpu& device) {
   constexpr const char* names[] = {"baseline instructions", "AVX2 and FMA", "AVX-512"};

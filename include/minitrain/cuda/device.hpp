@@ -9,9 +9,26 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
+/// What the operands of matrix products are rounded to, to nearest even, on their way into the GPU's multipliers. The
+/// products are summed in fp32, and everything in memory is fp32, in every mode (docs/adr/0005-arithmetic-modes.md).
+enum class Math {
+  fp32,  // not at all: the CPU's bits
+  tf32,  // 10 bits after the point, the range of fp32; compute capability 8.0
+  bf16,  // 7 bits, the range of fp32; compute capability 8.0
+  fp16   // 10 bits, up to 65504, infinity past that; compute capability 7.5
+};
+
+/// "fp32", "tf32", "bf16", "fp16"
+inline const char* to_string(Math math) {
+  return math == Math::fp32 ? "fp32" : math == Math::tf32 ? "tf32" : math == Math::bf16 ? "bf16" : "fp16";
+}
+
 struct CudaOptions {
   int index = 0;                 // which GPU, as CUDA_VISIBLE_DEVICES orders them
   std::size_t memory_limit = 0;  // bytes for tensors and working memory; 0: what the GPU has
+  Math math = Math::fp32;        // of matrix products; never less than asked for
+  bool exact = true;             // only the library's own kernels, whose sums have an order that no split changes;
+                                 // false: cuBLASLt where it is faster
 };
 
 /// A GPU, one stream on it and the memory allocated there. Copies are handles of the same stream: work queued through
@@ -23,8 +40,8 @@ class Cuda {
   /// GPU 0. Throws as the other constructors do.
   Cuda() : Cuda(CudaOptions{}) {}
   explicit Cuda(int index) : Cuda(CudaOptions{.index = index}) {}
-  /// Throws DeviceError when there is no such GPU, no driver for it, no code for its architecture, or when the library
-  /// was built without CUDA; never falls back to the CPU.
+  /// Throws DeviceError when there is no such GPU, no driver for it, no code for its architecture, when it lacks
+  /// options.math, or when the library was built without CUDA; never falls back to the CPU or to another mode.
   explicit Cuda(const CudaOptions& options);
 
   /// What is behind a Cuda: its stream, its staging memory, what it has allocated. Defined with the kernels.
@@ -34,6 +51,9 @@ class Cuda {
   int index() const noexcept;
   /// "NVIDIA H200"
   const std::string& name() const noexcept;
+  /// As asked for by the options.
+  Math math() const noexcept;
+  bool exact() const noexcept;
 
   /// Steps that the host does not wait for; cuda/step_queue.hpp.
   class StepQueue;
@@ -91,7 +111,7 @@ int device_count(std::string* why = nullptr);
 
 }  // namespace cuda
 
-/// "CUDA, NVIDIA H200 (device 0, compute capability 9.0)"
+/// "CUDA, NVIDIA H200 (device 0, compute capability 9.0), products in fp32"
 std::string describe_device(const Cuda& device);
 
 }  // namespace minitrain::inline MINITRAIN_ABI

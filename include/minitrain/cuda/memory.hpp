@@ -34,7 +34,16 @@ inline void fill_order(const Cuda&, const Permutation& permutation, std::uint64_
 /// Bytes that can still be allocated. Waits for the memory that is on its way back.
 std::size_t free_bytes(const Cuda& device);
 
-/// A GPU is fastest with the whole batch at once; as much of it as fits into a quarter of the memory that is free.
+/// Who computes the matrix products that have come up so far, a line each: our own kernels or cuBLASLt
+/// (CudaOptions::exact), with the times that decided.
+std::string describe_choices(const Cuda& device);
+
+/// Micro-batches whose sizes are multiples of it give the bits of the undivided batch: 1 in fp32, 8 in tf32, 16 in bf16
+/// and fp16; 0 where nothing is promised, on a device that is not exact.
+std::size_t split_granule(const Cuda& device);
+
+/// A GPU is fastest with the whole batch at once; as much of it as fits into a quarter of the memory that is free, in
+/// whole granules.
 std::size_t choose_micro_batch(const Cuda& device, std::size_t batch_size, std::size_t bytes_per_sample,
                                std::size_t parameter_bytes);
 

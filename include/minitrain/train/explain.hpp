@@ -12,18 +12,23 @@ std::string explain_run(const Device& device, const Accumulator<T, Device>& core
   const Network<T, Device>& network = core.network();
   const std::size_t slab = network.parameters().size() * sizeof(T);
   const std::size_t buffers = network.capacity() * network.scalars_per_sample() * sizeof(T);
+  const std::size_t granule = split_granule(device);
   std::string text = to_string(network.description(), sizeof(T));
   text +=
       "loss " + core.objective().name() + ", optimizer " + core.rule().name() + ", " + describe_device(device) + "\n";
   text += "batch of " + std::to_string(options.batch_size) + " in micro-batches of " +
           std::to_string(network.capacity()) +
-          (options.micro_batch_size == 0 ? ", the library's choice" : ", as asked") + "; no split changes a bit\n";
+          (options.micro_batch_size == 0 ? ", the library's choice" : ", as asked") + "; " +
+          (granule == 1  ? "no split changes a bit"
+           : granule > 1 ? "splits at multiples of " + std::to_string(granule) + " change no bit"
+                         : "a split may change last bits") +
+          "\n";
   if (options.clip_norm != 0)
     text += joined({"gradient clipped to a norm of ", options.clip_norm, ", all parameters together\n"});
   text += std::to_string(network.stages()) + " operations for " + std::to_string(network.description().layers.size()) +
           " layers; bytes: parameters " + std::to_string(slab) + ", gradient sums " + std::to_string(slab) +
           ", optimizer " + std::to_string(core.moments().size() * slab) + ", buffers " + std::to_string(buffers) + "\n";
-  return text;
+  return text + describe_choices(device);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -31,10 +31,11 @@ void need_whole_warp(const engine::Warp& w, const char* what) {
 // Lane 4 g + t: element i of C and D is row g + 8 (i / 2), column 2 t + i % 2. a_at(lanes, row, k) and b_at(lanes, k,
 // column) find the factors among what the lanes brought.
 template <class A, class B>
-void product(float (&d)[4], const Fragments& mine, const float (&c)[4], unsigned depth, Site site, A a_at, B b_at) {
+void product(int capability, float (&d)[4], const Fragments& mine, const float (&c)[4], unsigned depth, Site site,
+             A a_at, B b_at) {
   const engine::Inside inside;
   engine::Worker& w = inside.worker;
-  engine::need_capability(80, "mma.sync of this shape");
+  engine::need_capability(capability, "mma.sync of this shape");
   need_whole_warp(w.warp(), "mma.sync");
   const engine::Meeting all = w.meet(Op::mma, 0xffffffffu, &mine, sizeof mine, site);
   const auto lane_of = [&](unsigned lane) {
@@ -56,10 +57,10 @@ void product(float (&d)[4], const Fragments& mine, const float (&c)[4], unsigned
 // 16-bit elements, two in a register. A: register r is row g + 8 (r % 2), columns 2 t + 8 (r / 2) and the next; B:
 // register r is column g, rows 2 t + 8 r and the next.
 template <class Element>
-void product_16_bit(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], const float (&c)[4], Site site,
-                    Element element) {
+void product_16_bit(int capability, float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], const float (&c)[4],
+                    Site site, Element element) {
   product(
-      d, {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}}, c, 16, site,
+      capability, d, {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}}, c, 16, site,
       [=](auto& lane_of, unsigned row, unsigned k) {
         return element(lane_of(4 * (row % 8) + k % 8 / 2).a[row / 8 + 2 * (k / 8)], k % 2);
       },
@@ -71,11 +72,11 @@ void product_16_bit(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2
 }  // namespace
 
 void mma_m16n8k16_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], const float (&c)[4], Site site) {
-  product_16_bit(d, a, b, c, site, bf16);
+  product_16_bit(80, d, a, b, c, site, bf16);
 }
 
 void mma_m16n8k16_f16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], const float (&c)[4], Site site) {
-  product_16_bit(d, a, b, c, site, f16);
+  product_16_bit(75, d, a, b, c, site, f16);
 }
 
 // A: register r is row g + 8 (r % 2), column t + 4 (r / 2); B: register r is column g, row t + 4 r.
@@ -84,7 +85,7 @@ void mma_m16n8k8_tf32(float (&d)[4], const float (&a)[4], const float (&b)[2], c
   for (int r = 0; r < 4; ++r) mine.a[r] = std::bit_cast<unsigned>(a[r]);
   for (int r = 0; r < 2; ++r) mine.b[r] = std::bit_cast<unsigned>(b[r]);
   product(
-      d, mine, c, 8, site,
+      80, d, mine, c, 8, site,
       [](auto& lane_of, unsigned row, unsigned k) {
         return tf32(lane_of(4 * (row % 8) + k % 4).a[row / 8 + 2 * (k / 4)]);
       },

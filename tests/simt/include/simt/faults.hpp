@@ -7,6 +7,8 @@
 
 namespace simt {
 
+enum class Algorithms { none, without_epilogue, all };
+
 struct Faults {
   int devices = 1;                                     // 0: cudaErrorNoDevice
   bool driver_missing = false;                         // cudaErrorInsufficientDriver from everything
@@ -16,7 +18,8 @@ struct Faults {
   std::size_t fail_launch = 0;                         // the n-th kernel to run from now on fails; 0: none ...
   cudaError_t launch_error = cudaErrorIllegalAddress;  // ... with this, which everything returns from then on
   int multiprocessors = 4;
-  bool device_lost = false;  // cudaErrorDevicesUnavailable from everything that needs it
+  Algorithms cublaslt = Algorithms::all;  // what cuBLASLt knows a way for
+  bool device_lost = false;               // cudaErrorDevicesUnavailable from everything that needs it
 };
 
 /// Changes take effect with the next call; fail_allocation and fail_launch count down to zero.
