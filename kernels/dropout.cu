@@ -37,7 +37,7 @@ constexpr unsigned dropout_lanes = 16, dropout_rows = 16;  // of a block of thre
 __global__ void __launch_bounds__(dropout_lanes* dropout_rows)
     dropout_kernel(DropoutWords w, const cuda::StepState* replay, const float* x, float* y, std::size_t rows,
                    std::size_t columns) {
-  if (replay != nullptr) w.move_on(replay->open().steps_ahead);
+  if (replay != nullptr) w.move_on(replay->steps_ahead());
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * dropout_rows;
   for (std::size_t row = static_cast<std::size_t>(blockIdx.x) * dropout_rows + threadIdx.y; row < rows; row += step) {
     for (std::size_t group = blockIdx.y; 64 * group < columns; group += gridDim.y) {

@@ -20,7 +20,7 @@ template <class S, class T>
 __global__ void __launch_bounds__(256)
     gather_kernel(const S* table, const cuda::Rows rows, const cuda::StepState* replay, T* out, std::size_t count,
                   std::size_t columns, float scale, float offset) {
-  const std::uint64_t first = rows.first + (replay != nullptr ? replay->open().samples_ahead : 0);
+  const std::uint64_t first = rows.first + (replay != nullptr ? replay->samples_ahead() : 0);
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
     const std::uint64_t position = first + i / columns;

@@ -66,6 +66,10 @@ Cuda::StepQueue::~StepQueue() = default;
 std::size_t Cuda::StepQueue::size() const noexcept { return 0; }
 std::size_t Cuda::StepQueue::replayed() const noexcept { return 0; }
 void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&, double) { refuse(); }
+bool Cuda::StepQueue::is_recorded(std::size_t) const noexcept { return false; }
+bool Cuda::StepQueue::scales_loss(const Cuda&) noexcept { return false; }
+void Cuda::StepQueue::scale_loss(const Cuda&, const View<float, Cuda>&) { refuse(); }
+double Cuda::StepQueue::loss_scale(const Cuda&) const { refuse(); }
 View<const double, Cuda> Cuda::StepQueue::scale() const noexcept { return {}; }
 std::vector<std::array<double, 4>> Cuda::StepQueue::take(const Cuda&) { refuse(); }
 void Cuda::StepQueue::forget_graphs(const Cuda&) { refuse(); }

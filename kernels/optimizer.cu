@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(cuda::quad_threads)
                float* parameters, const float* gradients, float* momentum) {
   constexpr bool moves = Kind != Momentum::none;
   if (queued.leaves_all()) return;
-  if (replay != nullptr) f = replay->closed().sgd;
+  if (replay != nullptr) f = replay->factors().sgd;
   queued.apply(f);
   const std::size_t first = cuda::thread_of_grid(), step = cuda::threads_of_grid();
   for (std::size_t i = first; i < q.quads; i += step) {
@@ -87,7 +87,7 @@ __global__ void __launch_bounds__(cuda::quad_threads)
                 double root_square_weight, const Quads q, float* parameters, const float* gradients, float* means,
                 float* squares) {
   if (queued.leaves_all()) return;
-  if (replay != nullptr) f = replay->closed().adam;
+  if (replay != nullptr) f = replay->factors().adam;
   queued.apply<L2>(f, forget, root_square_weight);
   const std::size_t first = cuda::thread_of_grid(), step = cuda::threads_of_grid();
   for (std::size_t i = first; i < q.quads; i += step) {

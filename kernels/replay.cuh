@@ -23,16 +23,28 @@ struct PlannedStep {
 };
 
 struct StepState {
-  double scale;        // of the last closed step's gradient sums
-  double leaves_all;   // 1: a loss or a gradient was not finite, and no later step changes a parameter
-  std::uint64_t slot;  // steps closed since the queue was emptied: the place of the step under way
+  double scale;           // of the last closed step's gradient sums
+  double leaves_all;      // 1: the last closed step changes no parameter
+  double stopped;         // 1: a loss or a gradient was not finite, and no later step changes a parameter
+  std::uint64_t slot;     // steps closed since the queue was emptied: the place of the step under way
+  std::uint64_t skipped;  // of these, steps that were none: without weight, or past the range of fp16
   double totals[queue_capacity][4];
   PlannedStep plan[queue_capacity];
 
-  /// Of the step under way, until it is closed.
-  __device__ const PlannedStep& open() const { return plan[slot]; }
+  // The plan counts on every step; where some were none, those after them come that much earlier.
+
+  /// How far the samples of the step under way are ahead.
+  __device__ std::uint64_t samples_ahead() const { return plan[slot].samples_ahead; }
+  /// How far the number of the step under way is ahead.
+  __device__ std::uint64_t steps_ahead() const { return plan[slot].steps_ahead - skipped; }
   /// Of the step under way, once it is closed.
-  __device__ const PlannedStep& closed() const { return plan[slot - 1]; }
+  __device__ const PlannedStep& factors() const { return plan[slot - 1 - skipped]; }
+};
+
+/// Of Math::fp16: what losses are multiplied with, so that small gradients do not vanish.
+struct LossScale {
+  double scale;         // a power of two
+  std::uint64_t clean;  // steps since it changed
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI::cuda

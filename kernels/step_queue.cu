@@ -2,6 +2,10 @@
 // slot + 1; once a loss or a sum of squares is not finite, no later step changes the parameters. 96 bytes, one thread:
 // bound by latency, a microsecond that replaces a round trip to the host. And the graphs of steps: captured, planned,
 // launched.
+//
+// Math::fp16: dy = dy·loss scale, 8 bytes per element, bound by memory. The loss scale begins at 65,536; a gradient
+// past the range of fp16 skips the step and halves it, 2,000 steps without one double it. Source: Micikevicius et al.,
+// "Mixed precision training", ICLR 2018.
 #include "context.cuh"
 
 #include <minitrain/cuda/step_queue.hpp>
@@ -24,17 +28,47 @@ __device__ inline double clipped_scale(double weight, double squares, double cli
 /// NaN and infinity are the numbers that differ from themselves by something.
 __device__ inline bool finite(double x) { return x - x == 0.0; }
 
-__global__ void close_step_kernel(double* totals, cuda::StepState* state, double clip_norm) {
+constexpr double first_loss_scale = 65536, least_loss_scale = 1, largest_loss_scale = 16777216;
+constexpr std::uint64_t steps_to_double = 2000;
+
+__global__ void close_step_kernel(double* totals, cuda::StepState* state, cuda::LossScale* scaler, double clip_norm) {
   double* const result = state->totals[state->slot];
   const double loss = totals[0], weight = totals[1], squares = totals[3];
+  const double loss_scale = scaler != nullptr ? scaler->scale : 1.0;
+  // Where the loss scale cannot be blamed, a gradient that is not finite is an error.
+  const bool overflow = finite(loss) && !finite(squares) && loss_scale > least_loss_scale;
+  const bool weightless = finite(loss) && !(weight > 0.0);
+  if (!finite(loss) || (!finite(squares) && !overflow)) state->stopped = 1.0;
+  const bool stopped = state->stopped != 0.0, skip = overflow || weightless;
   result[0] = loss;
   result[1] = weight;
   result[2] = totals[2];
-  result[3] = squares;
+  result[3] = skip ? -1.0 : squares;
   totals[0] = totals[1] = totals[2] = totals[3] = 0.0;
-  state->scale = clipped_scale(weight, squares, clip_norm);
-  if (!finite(loss) || !finite(squares)) state->leaves_all = 1.0;
+  state->scale = clipped_scale(__dmul_rn(weight, loss_scale), squares, clip_norm);
+  state->leaves_all = stopped || skip ? 1.0 : 0.0;
   ++state->slot;
+  if (skip) ++state->skipped;
+  if (scaler == nullptr || stopped || weightless) return;
+  scaler->clean = overflow ? 0 : scaler->clean + 1;
+  if (overflow) scaler->scale = loss_scale / 2;
+  if (scaler->clean == steps_to_double) {
+    scaler->clean = 0;
+    if (loss_scale < largest_loss_scale) scaler->scale = loss_scale * 2;
+  }
+}
+
+__global__ void begin_loss_scale_kernel(cuda::LossScale* scaler) {
+  scaler->scale = first_loss_scale;
+  scaler->clean = 0;
+}
+
+__global__ void __launch_bounds__(256) scale_loss_kernel(const cuda::LossScale* scaler, float* dy, std::size_t count) {
+  const float scale = static_cast<float>(scaler->scale);
+  const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
+  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
+    dy[i] = __fmul_rn(dy[i], scale);
+  }
 }
 
 /// A graph that can be launched, and the step that it was captured with.
@@ -83,8 +117,15 @@ constexpr std::size_t worth_copying = 4;    // launches' worth of steps, before 
 }  // namespace
 
 struct Cuda::StepQueue::State {
-  explicit State(const Cuda& device) : memory(device, Shape{sizeof(cuda::StepState) / sizeof(double)}) {}
+  explicit State(const Cuda& device) : memory(device, Shape{sizeof(cuda::StepState) / sizeof(double)}) {
+    if (!scales_loss(device)) return;
+    scale_memory = Tensor<double, Cuda>(device, Shape{sizeof(cuda::LossScale) / sizeof(double)});
+    const auto scope = device.arithmetic_scope();
+    cuda::launch(begin_loss_scale_kernel, dim3(1), dim3(1), 0, cuda::stream_of(device), scaler());
+  }
 
+  /// Null where losses are not scaled.
+  cuda::LossScale* scaler() noexcept { return reinterpret_cast<cuda::LossScale*>(scale_memory.data()); }
   cuda::StepState* on_gpu() noexcept { return reinterpret_cast<cuda::StepState*>(memory.data()); }
   std::size_t most_pending() const noexcept { return current->many ? current->copies : most_planned; }
 
@@ -111,7 +152,8 @@ struct Cuda::StepQueue::State {
     return at == recordings.end() ? nullptr : &*at;
   }
 
-  Tensor<double, Cuda> memory;  // a cuda::StepState
+  Tensor<double, Cuda> memory;        // a cuda::StepState
+  Tensor<double, Cuda> scale_memory;  // a cuda::LossScale
   std::size_t size = 0, replayed = 0;
   bool capturing = false;
   std::vector<Recording> recordings;
@@ -134,8 +176,27 @@ std::size_t Cuda::StepQueue::replayed() const noexcept { return state_->replayed
 
 void Cuda::StepQueue::close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm) {
   cuda::launch(close_step_kernel, dim3(1), dim3(1), 0, cuda::stream_of(device), totals.data(), state_->on_gpu(),
-               clip_norm);
+               state_->scaler(), clip_norm);
   if (!state_->capturing) ++state_->size;
+}
+
+bool Cuda::StepQueue::scales_loss(const Cuda& device) noexcept { return device.math() == Math::fp16; }
+
+void Cuda::StepQueue::scale_loss(const Cuda& device, const View<float, Cuda>& dy) {
+  if (state_->scaler() == nullptr || dy.empty()) return;
+  cuda::launch(scale_loss_kernel, dim3(cuda::blocks_for(dy.size(), 256, 4096)), dim3(256), 0, cuda::stream_of(device),
+               state_->scaler(), dy.data(), dy.size());
+}
+
+double Cuda::StepQueue::loss_scale(const Cuda& device) const {
+  double scale = 1;
+  if (state_->scaler() != nullptr) cuda::copy_to_host(device, &state_->scaler()->scale, &scale, sizeof scale);
+  return scale;
+}
+
+bool Cuda::StepQueue::is_recorded(std::size_t samples) const noexcept {
+  const Recording* const r = state_->find(samples);
+  return r != nullptr && r->one;
 }
 
 View<const double, Cuda> Cuda::StepQueue::scale() const noexcept { return {&state_->on_gpu()->scale, Shape{2}}; }

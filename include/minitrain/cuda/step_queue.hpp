@@ -60,13 +60,27 @@ class Cuda::StepQueue {
     end_plan(device);
   }
 
+  /// Whether a step of so many samples is replayed.
+  bool is_recorded(std::size_t samples) const noexcept;
+
   /// Ends a step: its totals [4], three of LossArguments and the sum of squares of its gradient sum, move into the
-  /// queue and become zero, and scale() becomes clipped_gradient_scale().
+  /// queue and become zero, and scale() becomes clipped_gradient_scale(). A step without weight changes nothing; nor
+  /// does one whose gradient is past the range of fp16, where losses are scaled. Such a step is none.
   void close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm);
   /// For UpdateStep::queued_scale.
   View<const double, Cuda> scale() const noexcept;
-  /// Waits for the steps in the queue, empties it, and returns their totals.
+  /// Waits for the steps in the queue, empties it, and returns their totals; of those that were none, the last total is
+  /// negative.
   std::vector<std::array<double, 4>> take(const Cuda& device);
+
+  /// Whether losses are scaled (Math::fp16), so that gradients too small for the type do not vanish in it: then the sum
+  /// of squares is wanted of every step. The scale begins at 65,536, is halved by every gradient that is not finite,
+  /// down to 1, and doubled after 2,000 steps without one.
+  static bool scales_loss(const Cuda& device) noexcept;
+  /// dy *= scale, before it goes into the backward pass. close() takes it out again.
+  void scale_loss(const Cuda& device, const View<float, Cuda>& dy);
+  /// What it is now; waits for the queued steps.
+  double loss_scale(const Cuda& device) const;
 
   /// Forgets the graphs: buffers that they know may go away.
   void forget_graphs(const Cuda& device);

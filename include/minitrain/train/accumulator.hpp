@@ -76,6 +76,14 @@ class Accumulator {
     training_arguments_.class_weights = evaluation_arguments_.class_weights = objective_->class_weights();
     training_arguments_.totals = {totals_.data(), Shape{3}};
     evaluation_arguments_.totals = evaluation_totals_.view();
+    if constexpr (QueuesSteps<Device>) {
+      scales_loss_ = Device::StepQueue::scales_loss(device);
+      if (scales_loss_ && !rule_->takes_queued_scale()) {
+        throw OptionError({"Trainer: ", describe_device(device), ", scales the loss, and optimizer ", rule_->name(),
+                           " does not take part: give it takes_queued_scale, or use another mode"});
+      }
+      if (scales_loss_) queue_.emplace(device);
+    }
   }
 
   Network<T, Device>& network() noexcept { return network_; }
@@ -106,7 +114,8 @@ class Accumulator {
   /// clipping finds that the gradient is not.
   Totals update(const Device& device) {
     if (accumulated_ == 0) return {};
-    if (clips()) measure_gradient(device);
+    if (scales_loss_) return queue_update(device);
+    if (clip_norm_ != 0) measure_gradient(device);
     const Sums sums = take(device, totals_);
     const Totals totals = totals_of(sums, std::exchange(accumulated_, 0));
     if (!is_finite(sums)) fail_non_finite(device, totals);
@@ -119,11 +128,8 @@ class Accumulator {
     return totals;
   }
 
-  /// Whether steps can be queued on the device, so that the host does not wait for each. Not with class weights: a
-  /// batch that weighs nothing makes no step, and only the host could tell.
-  bool can_queue() const noexcept {
-    return QueuesSteps<Device> && rule_->takes_queued_scale() && training_arguments_.class_weights.empty();
-  }
+  /// Whether steps can be queued on the device, so that the host does not wait for each.
+  bool can_queue() const noexcept { return QueuesSteps<Device> && rule_->takes_queued_scale(); }
   /// accumulate(), which is to call the function above for `samples` samples from `position` of an epoch on, and
   /// update(), but only queued: a device may have recorded the launches of an earlier step, and replay them instead.
   /// The queue is emptied into `settled` when it is full.
@@ -132,6 +138,11 @@ class Accumulator {
                   const Accumulate& accumulate) {
     if constexpr (QueuesSteps<Device>) {
       if (!queue_) queue_.emplace(device);
+      // A step may turn out to be none: without weight, or past the range of fp16. Replayed steps after it know what to
+      // do; one that is launched has its number from here.
+      const bool may_be_none = scales_loss_ || !training_arguments_.class_weights.empty();
+      const bool wait = may_be_none && !queue_->is_recorded(samples);
+      if (wait) settle(device, settled);
       update_.queued_scale = queue_->scale();
       update_.learning_rate = rule_->learning_rate();
       update_.step = steps_ + 1;
@@ -141,14 +152,12 @@ class Accumulator {
           [&] {
             accumulate();
             accumulated_ = 0;
-            if (clips()) measure_gradient(device);
-            queue_->close(device, totals_.view(), clip_norm_);
-            rule_->run(device, update_);
+            close_step(device);
           },
           [&] { rule_->run(device, update_); });
       ++steps_;
       queued_samples_.push_back(samples);
-      if (queue_->size() == queue_->capacity) settle(device, settled);
+      if (wait || queue_->size() == queue_->capacity) settle(device, settled);
     }
   }
   /// Before steps on other data: what was recorded knows the buffers of the old.
@@ -164,13 +173,11 @@ class Accumulator {
       if (!queue_ || queue_->size() == 0) return;
       const auto results = queue_->take(device);
       const std::vector<std::size_t> samples = std::exchange(queued_samples_, {});
-      const std::size_t before = steps_ - results.size();
+      steps_ -= results.size();
       for (std::size_t i = 0; i < results.size(); ++i) {
         const Totals step = totals_of(results[i], samples[i]);
-        if (!is_finite(results[i])) {
-          steps_ = before + i;
-          fail_non_finite(device, step);
-        }
+        if (!is_finite(results[i])) fail_non_finite(device, step);
+        if (results[i][3] >= 0) ++steps_;
         sum.add(step);
       }
     }
@@ -212,6 +219,29 @@ class Accumulator {
     assign(arguments.labels, batch.labels);
     if (pass.training) assign(arguments.dy, network_.output_gradient(training_stages_));
     objective_->run(device, arguments);
+    if constexpr (QueuesSteps<Device>) {
+      if (scales_loss_ && pass.training) queue_->scale_loss(device, arguments.dy);
+    }
+  }
+
+  /// The last of a queued step: what it is worth, and the update.
+  void close_step(const Device& device) {
+    if (clip_norm_ != 0 || scales_loss_) measure_gradient(device);
+    queue_->close(device, totals_.view(), clip_norm_);
+    rule_->run(device, update_);
+  }
+  /// update() where the device alone knows the scale of the gradient.
+  Totals queue_update(const Device& device) {
+    Totals totals;
+    if constexpr (QueuesSteps<Device>) {
+      queued_samples_.push_back(std::exchange(accumulated_, 0));
+      update_.queued_scale = queue_->scale();
+      update_.learning_rate = rule_->learning_rate();
+      update_.step = ++steps_;
+      close_step(device);
+      settle(device, totals);
+    }
+    return totals;
   }
 
   /// Calls f with the batch, or with parts of it that fit the buffers.
@@ -232,7 +262,6 @@ class Accumulator {
     }
   }
 
-  bool clips() const noexcept { return clip_norm_ != 0; }
   void measure_gradient(const Device& device) {
     sum_of_squares(device, View<const T, Device>(network_.gradients().view()),
                    View<double, Device>(totals_.data() + 3, Shape{1}));
@@ -270,7 +299,8 @@ class Accumulator {
   UpdateStep<T, Device> update_;
   std::size_t training_stages_;
   std::uint64_t seed_;
-  double clip_norm_;  // 0: none
+  double clip_norm_;          // 0: none
+  bool scales_loss_ = false;  // the device does, see its StepQueue
   std::size_t accumulated_ = 0;
   std::size_t steps_ = 0;
   typename StepQueueOf<Device>::type queue_;
