@@ -18,7 +18,9 @@ using test::on;
 
 constexpr Math modes[] = {Math::fp32, Math::tf32, Math::bf16, Math::fp16};
 
-std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std::ranges::count(text, '\n')); }
+std::size_t lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
 
 }  // namespace
 
