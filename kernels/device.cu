@@ -247,6 +247,7 @@ bool Cuda::exact() const noexcept { return context_->exact(); }
 void* Cuda::allocate(std::size_t bytes) const { return context_->allocate(bytes); }
 std::size_t Cuda::allocated_bytes() const noexcept { return context_->allocated(); }
 std::size_t Cuda::peak_allocated_bytes() const noexcept { return context_->peak(); }
+void* Cuda::stream() const noexcept { return context_->stream().handle; }
 void Cuda::synchronize() const { context_->synchronize(); }
 void Cuda::Memory::deallocate(void* p, std::size_t bytes) const noexcept {
   if (context_ != nullptr) context_->deallocate(p, bytes);

@@ -28,6 +28,7 @@ void Cuda::Memory::deallocate(void*, std::size_t) const noexcept {}
 void* Cuda::allocate(std::size_t) const { refuse(); }
 std::size_t Cuda::allocated_bytes() const noexcept { return 0; }
 std::size_t Cuda::peak_allocated_bytes() const noexcept { return 0; }
+void* Cuda::stream() const noexcept { return nullptr; }
 void Cuda::synchronize() const { refuse(); }
 Cuda::Scope Cuda::arithmetic_scope() const { refuse(); }
 Cuda::Scope::Scope(int, Context*) { refuse(); }

@@ -79,6 +79,10 @@ class Cuda {
   std::size_t allocated_bytes() const noexcept;
   std::size_t peak_allocated_bytes() const noexcept;
 
+  /// The cudaStream_t that its work is queued on, for kernels of your own: they run in their turn, and may be replayed
+  /// in steps (nn/layer.hpp). Do not destroy it.
+  void* stream() const noexcept;
+
   /// Waits until everything queued is done. Throws DeviceError when some of it failed.
   void synchronize() const;
 

@@ -27,10 +27,11 @@ struct SignDescent {
     const std::size_t count = step.parameters.size();
     const T rate = static_cast<T>(step.learning_rate);
     if constexpr (std::is_same_v<Device, mt::Cuda>) {
-      device.synchronize();  // its stream and CUDA's default one do not wait for each other
-      sign_descent<<<static_cast<unsigned>((count + 255) / 256), 256>>>(step.parameters.data(),
-                                                                        step.gradient_sums.data(), rate, count);
-      if (const cudaError_t status = cudaDeviceSynchronize(); status != cudaSuccess) {
+      // On the device's own stream, so that it comes after the backward pass, and what follows after it.
+      const auto stream = static_cast<cudaStream_t>(device.stream());
+      const auto blocks = static_cast<unsigned>((count + 255) / 256);
+      sign_descent<<<blocks, 256, 0, stream>>>(step.parameters.data(), step.gradient_sums.data(), rate, count);
+      if (const cudaError_t status = cudaGetLastError(); status != cudaSuccess) {
         throw mt::DeviceError(mt::ErrorCode::device_unavailable, {"SignDescent: ", cudaGetErrorString(status)});
       }
     } else {
