@@ -34,7 +34,7 @@ double deviations(const std::vector<double>& counts, double expected, double deg
 
 }  // namespace
 
-TEST_CASE("a permutation is a bijection of [0, n)") {
+TEST_CASE("a permutation is a bijection of the numbers below n") {
   std::vector<std::uint64_t> sizes{1,  2,  3,   4,   5,   7,   8,   31,   32,    33,   63,
                                    64, 65, 255, 256, 257, 511, 513, 1000, 65536, 65537};
   const mt::Random random(3, mt::RandomPurpose::test);

@@ -14,7 +14,7 @@ TEST_CASE("Philox4x32-10 gives the published numbers", "[core]") {
         Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
-TEST_CASE("uniform numbers lie in [0, 1) and differ by purpose, stream and seed", "[core]") {
+TEST_CASE("uniform numbers lie between 0 and 1 and differ by purpose, stream and seed", "[core]") {
   const mt::Random random(1, mt::RandomPurpose::test);
   double sum = 0;
   for (std::uint64_t i = 0; i < 10'000; ++i) {

@@ -164,7 +164,7 @@ TEMPLATE_TEST_CASE("dense: how a batch is cut into parts does not show", "", flo
   }
 }
 
-TEMPLATE_TEST_CASE("dense: gradients are overwritten, or added to; no bias needs none", "", float, double) {
+TEMPLATE_TEST_CASE("dense: gradients are overwritten, or added to, and no bias needs none", "", float, double) {
   for (const std::size_t out : {1, 5, 40}) {
     const Layer<TestType> layer(3, 20, out);
     for (const Isa isa : instruction_sets()) {

@@ -91,7 +91,7 @@ TEST_CASE("targets are a function of the features that no straight line fits") {
   CHECK(1 - covariance * covariance / variance / total > 0.02);
 }
 
-TEST_CASE("a larger data set begins with the smaller one; another seed makes another") {
+TEST_CASE("a larger data set begins with the smaller one, and another seed makes another") {
   const auto small = mt::synthetic_regression({.samples = 31, .features = 3, .seed = 5});
   const auto large = mt::synthetic_regression({.samples = 33, .features = 3, .seed = 5});
   const auto other = mt::synthetic_regression({.samples = 31, .features = 3, .seed = 6});

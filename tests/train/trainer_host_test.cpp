@@ -95,7 +95,7 @@ TEST_CASE("an exception while accumulating leaves nothing behind", "[train][bad 
   CHECK(run(true) == run(false));
 }
 
-TEST_CASE("what would train or load is refused in a callback; what only looks is not", "[train][bad input]") {
+TEST_CASE("what would train or load is refused in a callback, and what only looks is not", "[train][bad input]") {
   const auto data = labelled(100);
   mt::Trainer trainer{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};
   mt::Trainer quiet{mt::Cpu{one_thread}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};

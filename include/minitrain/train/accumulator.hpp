@@ -5,49 +5,20 @@
 #include <minitrain/data/batch.hpp>
 #include <minitrain/nn/network.hpp>
 #include <minitrain/train/objective.hpp>
+#include <minitrain/train/queued_steps.hpp>
+#include <minitrain/train/totals.hpp>
 
 #include <array>
 #include <cmath>
-#include <optional>
 #include <span>
 
 namespace minitrain::inline MINITRAIN_ABI {
-
-/// Sums over samples: of losses, of weights, of right answers; and how many samples.
-struct Totals {
-  double loss = 0, weight = 0, right = 0;
-  std::size_t samples = 0;
-
-  void add(const Totals& other) noexcept {
-    loss += other.loss;
-    weight += other.weight;
-    right += other.right;
-    samples += other.samples;
-  }
-};
 
 /// Stages that run in training: all, but for a last softmax that the loss takes over.
 template <class T, class Device>
 std::size_t training_stages(const Network<T, Device>& network, const Objective<T, Device>& objective) {
   return network.stages() - (network.ends_in_softmax() && objective.is_softmax_cross_entropy() ? 1 : 0);
 }
-
-/// What a device offers to go through steps without the host: Device::StepQueue, as cuda/step_queue.hpp describes it.
-template <class Device>
-concept QueuesSteps = requires {
-  typename Device::StepQueue;
-};
-
-/// In place of a queue, for a device that has none.
-struct NoStepQueue {};
-template <class Device>
-struct StepQueueOf {
-  using type = NoStepQueue;
-};
-template <QueuesSteps Device>
-struct StepQueueOf<Device> {
-  using type = std::optional<typename Device::StepQueue>;
-};
 
 /// A network, a loss, an optimizer and what has accumulated. Sums and counts: gradients are added as sums over samples
 /// in sample order, and update() divides once, by the samples (or their weights) actually seen; so short batches, short

@@ -229,7 +229,7 @@ __global__ void denormals(const float* x, float* y) {
 
 }  // namespace
 
-TEST_CASE("kernels flush denormals and do not contract; host code is as before") {
+TEST_CASE("kernels flush denormals and do not contract, and host code is as before") {
   const float e = 1.0f + 0x1p-23f;
   const Array<float> in(std::vector<float>{0x1p-70f, 0x1p-70f, 0x1p-140f, e}), out(4);
   cuda::launch(denormals, 1, 1, 0, nullptr, in.data(), out.data());
