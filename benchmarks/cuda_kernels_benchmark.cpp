@@ -260,16 +260,31 @@ void add_gather(Suite& s, const char* name, const std::vector<std::size_t>& samp
     const std::size_t all = s.size(16'384);
     const auto table = std::make_shared<mt::Tensor<S, Cuda>>(s.device(), Shape{all, n});
     const auto out = std::make_shared<mt::Tensor<T, Cuda>>(s.device(), Shape{rows, n});
-    std::vector<std::uint64_t> order(rows);
-    for (std::size_t i = 0; i < rows; ++i) order[i] = i * 7919 % all;
+    const auto order = std::make_shared<Cuda::RowOrder>(s.device(), all, std::span<const std::uint64_t>(), true);
+    order->fill(s.device(), mt::Permutation(all, 1));
     const double bytes = static_cast<double>(rows * n) * static_cast<double>(sizeof(S) + sizeof(T));
     return Work{bytes, 0, [=, &s] {
                   mt::RowSource<S, Cuda> source;
                   source.table = *table;
-                  gather(s.device(), source, std::span<const std::uint64_t>(order), {}, out->view());
+                  gather(s.device(), source, order->rows(0, rows), out->view());
                 }};
   };
   s.add(name, samples, make, columns);
+}
+
+/// Of slabs: the norm of a gradient. Of an epoch: its order.
+void add_reductions(Suite& s) {
+  s.add("sum_of_squares", {769, 101'770, 25'175'040}, [&s](std::size_t count) {
+    const Tensor x = s.values(1, count);
+    const auto sum = std::make_shared<mt::Tensor<double, Cuda>>(s.device(), Shape{1});
+    return Work{bytes_of(1, count, 1), 0,
+                [=, &s] { sum_of_squares(s.device(), mt::View<const float, Cuda>(x->view()), sum->view()); }};
+  });
+  s.add("order", {60'000, 1'000'000}, [&s](std::size_t samples) {
+    const auto order = std::make_shared<Cuda::RowOrder>(s.device(), samples, std::span<const std::uint64_t>(), true);
+    return Work{8.0 * static_cast<double>(samples), 0,
+                [=, &s] { order->fill(s.device(), mt::Permutation(samples, 1)); }};
+  });
 }
 
 void add_all(Suite& s) {
@@ -285,6 +300,7 @@ void add_all(Suite& s) {
   }
   add_losses(s, samples);
   add_optimizers(s);
+  add_reductions(s);
   add_gather<float, float>(s, "gather_floats", samples, 10);
   add_gather<float, float>(s, "gather_floats", samples, 784);
   add_gather<std::uint8_t, float>(s, "gather_bytes", samples, 784);

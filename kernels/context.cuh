@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 
@@ -47,8 +48,9 @@ class Cuda::Context {
     return static_cast<T*>(grow(scratch_[slot], count * sizeof(T)));
   }
   static constexpr std::size_t scratch_slots = 4;
+  static constexpr std::size_t between_steps = 0;  // the slot of checks that are never captured
 
-  /// How often scratch() has moved a piece: what was captured with the old address cannot be replayed.
+  /// How often scratch() has moved a piece of a step: what was captured with the old address cannot be replayed.
   std::uint64_t scratch_moves() const noexcept { return scratch_moves_; }
 
   /// Copies a few values to `to` on the GPU through pinned memory, without waiting for what is queued, unless it is an
@@ -90,6 +92,8 @@ class Cuda::Context {
   void check(cudaError_t status, const char* what) { log_.check(status, what); }
   /// Throws what the first failure that sticks has thrown, if there was one.
   void refuse_if_failed() const { log_.refuse_if_failed(); }
+  /// So many steps have been launched as graphs.
+  void replayed(std::size_t steps) noexcept { log_.replayed(steps); }
 
  private:
   struct Piece {
@@ -129,6 +133,21 @@ class Cuda::Context {
 namespace cuda {
 
 inline Stream stream_of(const Cuda& device) { return device.context()->stream(); }
+
+/// The GPU current for what gives things back, where errors have nowhere to go.
+class QuietScope {
+ public:
+  QuietScope(int index, Cuda::Context* context) noexcept {
+    try {
+      scope_.emplace(index, context);
+    } catch (...) {
+    }
+  }
+  explicit QuietScope(const Cuda& device) noexcept : QuietScope(device.index(), device.context().get()) {}
+
+ private:
+  std::optional<Cuda::Scope> scope_;
+};
 
 }  // namespace cuda
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -50,12 +50,14 @@ int device_count(std::string* why) {
 
 void copy_from_host(const Cuda& device, const void* host, void* to, std::size_t bytes) {
   if (bytes == 0) return;
+  const auto scope = device.arithmetic_scope();
   device.context()->check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream_of(device)),
                           "copy to the GPU");
   device.synchronize();  // pinned memory, and pageable memory that the GPU can read itself, is not staged
 }
 
 void copy_to_host(const Cuda& device, const void* from, void* host, std::size_t bytes) {
+  const auto scope = device.arithmetic_scope();
   if (bytes != 0) {
     device.context()->check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream_of(device)),
                             "copy from the GPU");
@@ -117,11 +119,7 @@ Cuda::Context::~Context() { release(); }
 
 void Cuda::Context::release() noexcept {
   // Errors have nowhere to go: what can be given back is.
-  std::optional<Current> current;
-  try {
-    current.emplace(options_.index, this);
-  } catch (...) {
-  }
+  const cuda::QuietScope current(options_.index, this);
   if (stream_ != nullptr) static_cast<void>(cudaStreamSynchronize(stream_));
   gemm_choices_.reset();
   for (Piece& piece : scratch_) {
@@ -190,6 +188,7 @@ void* Cuda::Context::allocate(std::size_t bytes) {
 
 void Cuda::Context::deallocate(void* p, std::size_t bytes) noexcept {
   if (p == nullptr) return;
+  const cuda::QuietScope current(options_.index, this);
   static_cast<void>(cudaFreeAsync(p, stream_));
   allocated_ -= bytes;
 }
@@ -198,7 +197,7 @@ void* Cuda::Context::grow(Piece& piece, std::size_t bytes) {
   if (bytes <= piece.bytes) return piece.data;
   refuse_in_capture();
   deallocate(std::exchange(piece.data, nullptr), std::exchange(piece.bytes, 0));
-  ++scratch_moves_;
+  if (&piece != &scratch_[between_steps]) ++scratch_moves_;
   piece.data = raw_allocate(bytes);
   piece.bytes = bytes;
   return piece.data;
@@ -235,6 +234,7 @@ cudaGraph_t Cuda::Context::end_capture() noexcept {
 }
 
 void Cuda::Context::synchronize() {
+  const Current current(options_.index, this);
   check(cudaStreamSynchronize(stream_), "Cuda: the work queued before");
   log_.finished();
 }

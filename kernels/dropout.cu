@@ -67,8 +67,9 @@ void dropout_forward(const Cuda& device, const DropoutKey& key, double p, cuda::
   const auto stream = device.context()->stream();
   if (p == 0) {
     if (x.data() == y.data()) return;
-    cuda::check(cudaMemcpyAsync(y.data(), x.data(), y.size() * sizeof(float), cudaMemcpyDeviceToDevice, stream),
-                "dropout: copying with p = 0");
+    device.context()->check(
+        cudaMemcpyAsync(y.data(), x.data(), y.size() * sizeof(float), cudaMemcpyDeviceToDevice, stream),
+        "dropout: copying with p = 0");
     return;
   }
   const DropoutBlock first(key, 0, 0);

@@ -88,7 +88,7 @@ void fill(const Cuda& device, const FillStream& s, cuda::Output y) {
 
 void fill_initial(const Cuda& device, const InitialValues& values, cuda::Output y) {
   if (y.empty()) return;
-  const Cuda::Scope current(device.index());
+  const auto scope = device.arithmetic_scope();
   const FillStream s{make_uint2(static_cast<unsigned>(values.seed), static_cast<unsigned>(values.seed >> 32)),
                      values.stream, static_cast<unsigned>(RandomPurpose::initialise), values.scale};
   switch (values.kind) {

@@ -21,7 +21,7 @@ void own_gemm(const Cuda& device, Product product, const GemmArguments& g) {
 
 bool is_capturing(const Cuda& device) {
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-  check(cudaStreamIsCapturing(stream_of(device), &status), "whether a stream is being captured");
+  device.context()->check(cudaStreamIsCapturing(stream_of(device), &status), "whether a stream is being captured");
   return status != cudaStreamCaptureStatusNone;
 }
 
@@ -44,12 +44,12 @@ float time_of(const Cuda& device, Run run) {
   run();
   float best = 0;
   for (int round = 0; round < 2; ++round) {
-    check(cudaEventRecord(begin.get(), stream_of(device)), "Cuda: timing");
+    device.context()->check(cudaEventRecord(begin.get(), stream_of(device)), "Cuda: timing");
     for (int i = 0; i < 3; ++i) run();
-    check(cudaEventRecord(end.get(), stream_of(device)), "Cuda: timing");
-    check(cudaEventSynchronize(end.get()), "Cuda: timing");
+    device.context()->check(cudaEventRecord(end.get(), stream_of(device)), "Cuda: timing");
+    device.context()->check(cudaEventSynchronize(end.get()), "Cuda: timing");
     float milliseconds = 0;
-    check(cudaEventElapsedTime(&milliseconds, begin.get(), end.get()), "Cuda: timing");
+    device.context()->check(cudaEventElapsedTime(&milliseconds, begin.get(), end.get()), "Cuda: timing");
     if (round == 0 || milliseconds < best) best = milliseconds;
   }
   return best * 1000 / 3;

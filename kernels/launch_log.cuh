@@ -69,8 +69,12 @@ class LaunchLog {
     return known_.size() - 1;
   }
   void launched(std::size_t number) noexcept { last_[launches_++ % last_.size()] = number; }
+  void replayed(std::size_t steps) noexcept { replayed_ += steps; }
   /// All launched before has ended, and well.
-  void finished() noexcept { finished_ = launches_; }
+  void finished() noexcept {
+    finished_ = launches_;
+    replayed_ = 0;
+  }
 
   /// Throws as the first time when the GPU has failed before.
   void refuse_if_failed() const {
@@ -92,10 +96,10 @@ class LaunchLog {
   };
 
   std::string describe(cudaError_t status, const char* what) const {
-    std::string text =
-        joined({"Cuda: the GPU failed: ", cudaGetErrorString(status), " (", cudaGetErrorName(status),
-                "), noticed at: ", what, "; kernels launched since it was last waited for: ", launches_ - finished_,
-                launches_ == 0 ? "" : ", the last of all, latest first: "});
+    std::string text = joined({"Cuda: the GPU failed: ", cudaGetErrorString(status), " (", cudaGetErrorName(status),
+                               "), noticed at: ", what, "; launched since it was last waited for: ", replayed_,
+                               " steps as graphs, and kernels: ", launches_ - finished_,
+                               launches_ == 0 ? "" : ", the last of all, latest first: "});
     const std::size_t count = std::min(launches_, last_.size());
     for (std::size_t i = 0; i < count; ++i) {
       text += (i == 0 ? "" : ", ") + known_[last_[(launches_ - 1 - i) % last_.size()]].name;
@@ -105,7 +109,7 @@ class LaunchLog {
 
   std::vector<Known> known_;  // grows to the number of kernels in the library that are used
   std::array<std::size_t, 4> last_{};
-  std::size_t launches_ = 0, finished_ = 0;
+  std::size_t launches_ = 0, finished_ = 0, replayed_ = 0;
   std::string failure_;
 };
 

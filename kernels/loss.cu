@@ -5,7 +5,8 @@
 // losses: one addition in double after another, because its order is the CPU's.
 //
 // A half-warp takes a row (rows.cuh), a thread where rows have one column, as on the CPU: a sum of one term is the
-// term. Then one block adds the rows' results to the totals.
+// term. Then one block adds the rows' results to the totals: the same where there is but one, else in a launch of its
+// own.
 #include "rows.cuh"
 
 #include <minitrain/cuda/ops.hpp>
@@ -28,7 +29,8 @@ struct TargetLossRows {
 };
 
 template <TargetLoss Loss>
-__global__ void __launch_bounds__(256) single_target_loss_kernel(const TargetLossRows a) {
+__global__ void __launch_bounds__(256)
+    single_target_loss_kernel(const TargetLossRows a, const cuda::RowResults results, double* totals) {
   for (std::size_t row = cuda::thread_of_grid(); row < a.rows; row += cuda::threads_of_grid()) {
     Lane sum = Lane::zero(), wrong = Lane::zero(), d;
     cuda::target_element<Loss>(Lane{a.y[row]}, Lane{a.targets[row]}, Lane{a.delta}, sum, d, wrong);
@@ -36,10 +38,12 @@ __global__ void __launch_bounds__(256) single_target_loss_kernel(const TargetLos
     if constexpr (Loss == TargetLoss::binary) a.right[row] = (Lane::set(1.0f) - wrong).v;
     if (a.dy != nullptr) a.dy[row] = (d * Lane{a.scale}).v;
   }
+  cuda::add_results_of_one_block(results, totals);
 }
 
 template <TargetLoss Loss>
-__global__ void __launch_bounds__(cuda::row_threads) target_loss_kernel(const TargetLossRows a) {
+__global__ void __launch_bounds__(cuda::row_threads)
+    target_loss_kernel(const TargetLossRows a, const cuda::RowResults results, double* totals) {
   const unsigned lane = cuda::row_lane();
   cuda::for_each_row(a.rows, a.columns, [&](std::size_t row, std::size_t n) {
     const std::size_t begin = row * a.columns;
@@ -56,6 +60,7 @@ __global__ void __launch_bounds__(cuda::row_threads) target_loss_kernel(const Ta
     a.loss[row] = sum.v;
     if constexpr (Loss == TargetLoss::binary) a.right[row] = (Lane::set(1.0f) - wrong).v;
   });
+  cuda::add_results_of_one_block(results, totals);
 }
 
 template <TargetLoss Loss>
@@ -72,14 +77,17 @@ void run_target_loss(const Cuda& device, double delta, const LossArguments<float
                             columns,
                             static_cast<float>(delta),
                             1.0f / static_cast<float>(static_cast<double>(columns))};
-  const cuda::Stream stream = device.context()->stream();
-  if (columns == 1) {
-    cuda::launch(single_target_loss_kernel<Loss>, cuda::striding_blocks(device, rows, 256), dim3(256), 0, stream, work);
-  } else {
-    cuda::launch(target_loss_kernel<Loss>, cuda::row_blocks(device, rows), dim3(cuda::row_threads), 0, stream, work);
-  }
   const float* const right = Loss == TargetLoss::binary ? work.right : nullptr;
-  cuda::add_results(device, {work.loss, nullptr, right, rows, static_cast<double>(columns)}, a.totals.data());
+  const cuda::RowResults written{work.loss, nullptr, right, rows, static_cast<double>(columns)};
+  double* const totals = a.totals.data();
+  const cuda::Stream stream = device.context()->stream();
+  const dim3 blocks = columns == 1 ? cuda::striding_blocks(device, rows, 256) : cuda::row_blocks(device, rows);
+  if (columns == 1) {
+    cuda::launch(single_target_loss_kernel<Loss>, blocks, dim3(256), 0, stream, work, written, totals);
+  } else {
+    cuda::launch(target_loss_kernel<Loss>, blocks, dim3(cuda::row_threads), 0, stream, work, written, totals);
+  }
+  cuda::add_results(device, blocks, written, totals);
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ void Cuda::StepQueue::forget_graphs(const Cuda&) { refuse(); }
 Cuda::StepQueue::Way Cuda::StepQueue::prepare(const Cuda&, const Step&) { refuse(); }
 Cuda::StepQueue::Way Cuda::StepQueue::prepare_launch(const Cuda&) { refuse(); }
 std::size_t Cuda::StepQueue::begin_capture(const Cuda&, const Step&) { refuse(); }
-bool Cuda::StepQueue::end_capture(const Cuda&) { refuse(); }
+bool Cuda::StepQueue::end_capture(const Cuda&, bool) { refuse(); }
 void Cuda::StepQueue::begin_plan(const Cuda&, const Step&) { refuse(); }
 void Cuda::StepQueue::cancel_plan(const Cuda&) noexcept {}
 void Cuda::StepQueue::end_plan(const Cuda&) { refuse(); }
@@ -124,6 +124,22 @@ void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, const cuda::Rows&
   refuse();
 }
 void gather(const Cuda&, const RowSource<std::int32_t, Cuda>&, const cuda::Rows&, const View<std::int32_t, Cuda>&) {
+  refuse();
+}
+void gather(const Cuda&, const RowSource<float, Cuda>&, const RowSource<float, Cuda>&, const cuda::Rows&,
+            const View<float, Cuda>&, const View<float, Cuda>&) {
+  refuse();
+}
+void gather(const Cuda&, const RowSource<float, Cuda>&, const RowSource<std::int32_t, Cuda>&, const cuda::Rows&,
+            const View<float, Cuda>&, const View<std::int32_t, Cuda>&) {
+  refuse();
+}
+void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, const RowSource<float, Cuda>&, const cuda::Rows&,
+            const View<float, Cuda>&, const View<float, Cuda>&) {
+  refuse();
+}
+void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, const RowSource<std::int32_t, Cuda>&, const cuda::Rows&,
+            const View<float, Cuda>&, const View<std::int32_t, Cuda>&) {
   refuse();
 }
 

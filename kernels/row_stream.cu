@@ -22,6 +22,7 @@ struct Cuda::RowStream::State {
   State& operator=(const State&) = delete;
   ~State() {
     // Errors have nowhere to go. What was staged may still be on its way.
+    const cuda::QuietScope scope(device);
     if (copies != nullptr) static_cast<void>(cudaStreamSynchronize(copies));
     for (Slot& slot : slots) {
       if (slot.pinned != nullptr) static_cast<void>(cudaFreeHost(slot.pinned));
@@ -32,20 +33,21 @@ struct Cuda::RowStream::State {
   }
 
   void create() {
-    cuda::check(cudaStreamCreateWithFlags(&copies, cudaStreamNonBlocking), "a stream of copies");
+    device.context()->check(cudaStreamCreateWithFlags(&copies, cudaStreamNonBlocking), "a stream of copies");
     for (Slot& slot : slots) {
-      cuda::check(cudaEventCreateWithFlags(&slot.copied, cudaEventDisableTiming), "an event");
-      cuda::check(cudaEventCreateWithFlags(&slot.used, cudaEventDisableTiming), "an event");
+      device.context()->check(cudaEventCreateWithFlags(&slot.copied, cudaEventDisableTiming), "an event");
+      device.context()->check(cudaEventCreateWithFlags(&slot.used, cudaEventDisableTiming), "an event");
     }
   }
 
   void grow(Slot& slot, std::size_t bytes) {
     if (bytes <= slot.bytes) return;
-    if (slot.pinned != nullptr) cuda::check(cudaFreeHost(std::exchange(slot.pinned, nullptr)), "pinned memory");
+    if (slot.pinned != nullptr)
+      device.context()->check(cudaFreeHost(std::exchange(slot.pinned, nullptr)), "pinned memory");
     slot.bytes = 0;
     slot.memory = {};
     slot.memory = Tensor<unsigned char, Cuda>(device, Shape{bytes});
-    cuda::check(cudaMallocHost(&slot.pinned, bytes), "pinned memory");
+    device.context()->check(cudaMallocHost(&slot.pinned, bytes), "pinned memory");
     slot.bytes = bytes;
   }
 
@@ -69,13 +71,14 @@ const void* Cuda::RowStream::stage_bytes(const Cuda& device, const void* table, 
   const cudaStream_t stream = cuda::stream_of(device);
   State::Slot& last = state_->slots[state_->turn++ % 2];
   State::Slot& slot = state_->slots[state_->turn % 2];
-  cuda::check(cudaEventRecord(last.used, stream), "rows on their way");
-  if (slot.in_flight) cuda::check(cudaEventSynchronize(slot.copied), "rows on their way");
+  device.context()->check(cudaEventRecord(last.used, stream), "rows on their way");
+  if (slot.in_flight) device.context()->check(cudaEventSynchronize(slot.copied), "rows on their way");
   slot.in_flight = false;
   const std::size_t bytes = rows.size() * row_bytes;
   if (bytes > slot.bytes) {
     state_->grow(slot, bytes);
-    cuda::check(cudaEventRecord(slot.used, stream), "rows on their way");  // the memory is there from here on
+    device.context()->check(cudaEventRecord(slot.used, stream),
+                            "rows on their way");  // the memory is there from here on
   }
   if (bytes == 0) return slot.memory.data();
   auto* to = static_cast<unsigned char*>(slot.pinned);
@@ -83,12 +86,13 @@ const void* Cuda::RowStream::stage_bytes(const Cuda& device, const void* table, 
     std::memcpy(to, static_cast<const unsigned char*>(table) + row * row_bytes, row_bytes);
     to += row_bytes;
   }
-  cuda::check(cudaStreamWaitEvent(state_->copies, slot.used), "rows on their way");
-  cuda::check(cudaMemcpyAsync(slot.memory.data(), slot.pinned, bytes, cudaMemcpyHostToDevice, state_->copies),
-              "copy of rows to the GPU");
-  cuda::check(cudaEventRecord(slot.copied, state_->copies), "rows on their way");
+  device.context()->check(cudaStreamWaitEvent(state_->copies, slot.used), "rows on their way");
+  device.context()->check(
+      cudaMemcpyAsync(slot.memory.data(), slot.pinned, bytes, cudaMemcpyHostToDevice, state_->copies),
+      "copy of rows to the GPU");
+  device.context()->check(cudaEventRecord(slot.copied, state_->copies), "rows on their way");
   slot.in_flight = true;
-  cuda::check(cudaStreamWaitEvent(stream, slot.copied), "rows on their way");
+  device.context()->check(cudaStreamWaitEvent(stream, slot.copied), "rows on their way");
   return slot.memory.data();
 }
 

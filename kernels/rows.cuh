@@ -119,9 +119,8 @@ struct RowResults {
   double divisor;  // of each loss
 };
 
-/// One block of three warps, each with one of the totals.
-template <int Totals>
-__global__ void __launch_bounds__(32 * Totals) add_results_kernel(const RowResults r, double* totals) {
+/// By three warps, each with one of the totals.
+__device__ inline void add_results_of(const RowResults& r, double* totals) {
   const unsigned which = threadIdx.x / 32;
   double total = totals[which];
   if (which == 0) {
@@ -135,9 +134,24 @@ __global__ void __launch_bounds__(32 * Totals) add_results_kernel(const RowResul
   if (threadIdx.x % 32 == 0) totals[which] = total;
 }
 
-/// A template, so that only files that call it hold the kernel.
+/// At the end of a kernel with at least three warps that has written the results: where it has one block, that adds
+/// them too, and a launch is saved.
+__device__ inline void add_results_of_one_block(const RowResults& r, double* totals) {
+  if (gridDim.x != 1) return;
+  __syncthreads();
+  if (threadIdx.x < 96) add_results_of(r, totals);
+}
+
+template <int Totals>
+__global__ void __launch_bounds__(32 * Totals) add_results_kernel(const RowResults r, double* totals) {
+  add_results_of(r, totals);
+}
+
+/// After a kernel of `blocks` that ends with add_results_of_one_block. A template, so that only files that call it hold
+/// the kernel.
 template <int Totals = 3>
-void add_results(const Cuda& device, const RowResults& results, double* totals) {
+void add_results(const Cuda& device, const dim3& blocks, const RowResults& results, double* totals) {
+  if (blocks.x == 1) return;
   launch(add_results_kernel<Totals>, dim3(1), dim3(32 * Totals), 0, device.context()->stream(), results, totals);
 }
 

@@ -1,7 +1,7 @@
 // softmax_cross_entropy.  loss Q·log s - Σ_c q_c·z'_c, dy_c = Q·exp(z'_c)/s - q_c; see cpu/softmax_cross_entropy.hpp.
 // Bytes per element: 8, and 12 per row for its results, written and read again. FLOPs per element: about 25, and 20
-// more where many classes need the exponential twice. Bound by memory; small batches by latency: two launches, and the
-// totals, which one thread adds in the order of the rows.
+// more where many classes need the exponential twice. Bound by memory; small batches by latency: the
+// totals, which one thread adds in the order of the rows, and two launches where rows need more than one block.
 //
 // Up to 15 classes: a thread takes a row, all classes in order; 128 rows travel through shared memory, so that global
 // memory sees neighbours. More classes: a half-warp takes a row (rows.cuh). Where the sums over a row run decides their
@@ -90,7 +90,8 @@ __device__ inline void few_classes_row(const SoftmaxLossRows& a, std::size_t row
   }
 }
 
-__global__ void __launch_bounds__(few_classes_rows) few_classes_kernel(const SoftmaxLossRows a, unsigned inverse) {
+__global__ void __launch_bounds__(few_classes_rows)
+    few_classes_kernel(const SoftmaxLossRows a, unsigned inverse, const cuda::RowResults results, double* totals) {
   MINITRAIN_SHARED(float, tile, [few_classes_rows * few_classes]);
   const auto n = static_cast<unsigned>(a.classes);
   for (std::size_t first = static_cast<std::size_t>(blockIdx.x) * few_classes_rows; first < a.rows;
@@ -108,6 +109,7 @@ __global__ void __launch_bounds__(few_classes_rows) few_classes_kernel(const Sof
       __syncthreads();  // before the tile is filled again
     }
   }
+  cuda::add_results_of_one_block(results, totals);
 }
 
 // --- many classes ---------------------------------------------------------------------------------------------------
@@ -163,9 +165,11 @@ __device__ inline void many_classes_row(const SoftmaxLossRows& a, const SoftmaxF
   }
 }
 
-__global__ void __launch_bounds__(cuda::row_threads) many_classes_kernel(const SoftmaxLossRows a) {
+__global__ void __launch_bounds__(cuda::row_threads)
+    many_classes_kernel(const SoftmaxLossRows a, const cuda::RowResults results, double* totals) {
   const SoftmaxFactors<float> f = a.all_factors();
   cuda::for_each_row(a.rows, a.classes, [&](std::size_t row, std::size_t n) { many_classes_row(a, f, row, n); });
+  cuda::add_results_of_one_block(results, totals);
 }
 
 }  // namespace
@@ -186,14 +190,17 @@ void softmax_cross_entropy(const Cuda& device, double label_smoothing, const Los
   const SoftmaxLossRows work{a.y.data(), a.labels.data(), class_weights,      a.dy.empty() ? nullptr : a.dy.data(),
                              results,    results + rows,  results + 2 * rows, rows,
                              classes,    factors,         spread_weight};
-  if (classes <= few_classes) {
+  const cuda::RowResults written{work.loss, work.weight, work.right, rows, 1.0};
+  double* const totals = a.totals.data();
+  const bool few = classes <= few_classes;
+  const dim3 blocks = few ? cuda::striding_blocks(device, rows, few_classes_rows) : cuda::row_blocks(device, rows);
+  if (few) {
     const unsigned inverse = classes == 0 ? 0 : 65536u / static_cast<unsigned>(classes) + 1;
-    cuda::launch(few_classes_kernel, cuda::striding_blocks(device, rows, few_classes_rows), dim3(few_classes_rows), 0,
-                 stream, work, inverse);
+    cuda::launch(few_classes_kernel, blocks, dim3(few_classes_rows), 0, stream, work, inverse, written, totals);
   } else {
-    cuda::launch(many_classes_kernel, cuda::row_blocks(device, rows), dim3(cuda::row_threads), 0, stream, work);
+    cuda::launch(many_classes_kernel, blocks, dim3(cuda::row_threads), 0, stream, work, written, totals);
   }
-  cuda::add_results(device, {work.loss, work.weight, work.right, rows, 1.0}, a.totals.data());
+  cuda::add_results(device, blocks, written, totals);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

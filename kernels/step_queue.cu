@@ -43,7 +43,7 @@ __global__ void close_step_kernel(double* totals, cuda::StepState* state, cuda::
   result[0] = loss;
   result[1] = weight;
   result[2] = totals[2];
-  result[3] = skip ? -1.0 : squares;
+  result[3] = skip && !stopped ? -1.0 : squares;
   totals[0] = totals[1] = totals[2] = totals[3] = 0.0;
   state->scale = clipped_scale(__dmul_rn(weight, loss_scale), squares, clip_norm);
   state->leaves_all = stopped || skip ? 1.0 : 0.0;
@@ -74,11 +74,15 @@ __global__ void __launch_bounds__(256) scale_loss_kernel(const cuda::LossScale* 
 /// A graph that can be launched, and the step that it was captured with.
 class Graph {
  public:
-  Graph(cudaGraph_t graph, const Cuda::StepQueue::Step& step) : step_(step) {
-    const cudaError_t counted = cudaGraphGetNodes(graph, nullptr, &nodes_);
-    const cudaError_t status = counted == cudaSuccess ? cudaGraphInstantiate(&executable_, graph, 0) : counted;
+  /// Nothing where the graph cannot be made ready to be launched, for want of memory perhaps.
+  static std::optional<Graph> of(cudaGraph_t graph, const Cuda::StepQueue::Step& step) {
+    Graph result(step);
+    cudaError_t status = cudaGraphGetNodes(graph, nullptr, &result.nodes_);
+    if (status == cudaSuccess) status = cudaGraphInstantiate(&result.executable_, graph, 0);
     static_cast<void>(cudaGraphDestroy(graph));
-    cuda::check(status, "graph of a step");
+    if (status == cudaSuccess) return result;
+    static_cast<void>(cudaGetLastError());
+    return std::nullopt;
   }
   Graph(Graph&& other) noexcept
       : executable_(std::exchange(other.executable_, nullptr)), nodes_(other.nodes_), step_(other.step_) {}
@@ -94,6 +98,8 @@ class Graph {
   const Cuda::StepQueue::Step& step() const noexcept { return step_; }
 
  private:
+  explicit Graph(const Cuda::StepQueue::Step& step) : step_(step) {}
+
   cudaGraphExec_t executable_ = nullptr;
   std::size_t nodes_ = 0;
   Cuda::StepQueue::Step step_;
@@ -117,11 +123,18 @@ constexpr std::size_t worth_copying = 4;    // launches' worth of steps, before 
 }  // namespace
 
 struct Cuda::StepQueue::State {
-  explicit State(const Cuda& device) : memory(device, Shape{sizeof(cuda::StepState) / sizeof(double)}) {
+  explicit State(const Cuda& device) : gpu(device), memory(device, Shape{sizeof(cuda::StepState) / sizeof(double)}) {
     if (!scales_loss(device)) return;
     scale_memory = Tensor<double, Cuda>(device, Shape{sizeof(cuda::LossScale) / sizeof(double)});
     const auto scope = device.arithmetic_scope();
     cuda::launch(begin_loss_scale_kernel, dim3(1), dim3(1), 0, cuda::stream_of(device), scaler());
+  }
+
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    const cuda::QuietScope scope(gpu);
+    recordings.clear();
   }
 
   /// Null where losses are not scaled.
@@ -139,10 +152,21 @@ struct Cuda::StepQueue::State {
       plan[i].samples_ahead = steps[i].position - graph.step().position;
       plan[i].steps_ahead = steps[i].number - graph.step().number;
     }
+    std::size_t launched = 0;
+    try {
+      const auto scope = device.arithmetic_scope();
+      device.context()->upload(plan.data(), count, on_gpu()->plan + first);
+      while (launched < count) {
+        graph.launch(device);
+        launched += together ? count : 1;
+      }
+    } catch (...) {
+      size = first + launched;  // the rest was not done
+      steps.clear();
+      throw;
+    }
     steps.clear();
-    const auto scope = device.arithmetic_scope();
-    device.context()->upload(plan.data(), count, on_gpu()->plan + first);
-    for (std::size_t i = 0; i < (together ? 1 : count); ++i) graph.launch(device);
+    device.context()->replayed(count);
     current->replayed += count;
     replayed += count;
   }
@@ -152,6 +176,7 @@ struct Cuda::StepQueue::State {
     return at == recordings.end() ? nullptr : &*at;
   }
 
+  Cuda gpu;
   Tensor<double, Cuda> memory;        // a cuda::StepState
   Tensor<double, Cuda> scale_memory;  // a cuda::LossScale
   std::size_t size = 0, replayed = 0;
@@ -255,22 +280,22 @@ std::size_t Cuda::StepQueue::begin_capture(const Cuda& device, const Step& step)
   return s.current->one ? s.current->copies : 1;
 }
 
-bool Cuda::StepQueue::end_capture(const Cuda& device) {
+bool Cuda::StepQueue::end_capture(const Cuda& device, bool whole) {
   State& s = *state_;
   Recording& r = *s.current;
   s.capturing = false;
-  const cudaGraph_t graph = device.context()->end_capture();
-  if (graph == nullptr) {
+  cudaGraph_t captured = device.context()->end_capture();
+  if (captured != nullptr && !whole) static_cast<void>(cudaGraphDestroy(std::exchange(captured, nullptr)));
+  std::optional<Graph> graph = captured != nullptr ? Graph::of(captured, s.captured) : std::nullopt;
+  if (!graph) {
     (r.one ? r.cannot_capture_many : r.cannot_capture) = true;
-    return r.one.has_value();
-  }
-  if (r.one) {
-    r.many.emplace(graph, s.captured);
+  } else if (r.one) {
+    r.many.emplace(std::move(*graph));
   } else {
-    r.one.emplace(graph, s.captured);
-    r.copies = std::clamp<std::size_t>(most_nodes / std::max<std::size_t>(r.one->nodes(), 1), 1, most_planned);
+    r.copies = std::clamp<std::size_t>(most_nodes / std::max<std::size_t>(graph->nodes(), 1), 1, most_planned);
+    r.one.emplace(std::move(*graph));
   }
-  return true;
+  return r.one.has_value();
 }
 
 void Cuda::StepQueue::begin_plan(const Cuda& device, const Step& step) {

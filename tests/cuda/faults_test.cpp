@@ -59,6 +59,13 @@ TEST_CASE("a GPU that is not asked for gets no context", "[bad input]") {
     const mt::Tensor<float, mt::Cuda> x(device, {100});
     CHECK(all_finite(device, x.view()));
   }
+  {
+    mt::Trainer trainer{mt::Cuda{1}, model, mt::SoftmaxCrossEntropy{}, mt::Adam{}, {.batch_size = 32}};
+    trainer.fit(labelled());
+    mt::DataLoader<float, mt::Cuda> loader(labelled(), {.batch_size = 32}, trainer.device());
+    for (const auto& batch : loader.epoch(0)) trainer.accumulate(batch);
+    trainer.update();
+  }
   CHECK(simt::usage().contexts == 1);
   const mt::Cuda device{0};  // which is current again
   CHECK(all_finite(device, mt::Tensor<float, mt::Cuda>(device, {100}).view()));
@@ -144,7 +151,7 @@ TEST_CASE("a trainer too large for the GPU says what it planned, and which micro
     auto trainer = with_micro_batch(device, model, fits);
     CHECK(trainer.fit(labelled()).epochs.size() == 1);
   }
-  CHECK_THROWS_AS(build(fits + fits / 5), mt::DeviceError);
+  CHECK_THROWS_AS(build(fits + fits / 2), mt::DeviceError);
 
   // Without the model there is nothing to say about micro-batches; with too little beside it, that none fits.
   const std::string wide = message_of([&] { with_micro_batch(device, mt::Sequential{mt::Dense{1000, 1000}}, 1); });
@@ -231,7 +238,7 @@ TEST_CASE("a kernel that fails is an error at the next call, and the same at eve
     const simt::FaultScope broken({.fail_launch = launch});
     test::check_error<mt::DeviceError>(
         mt::ErrorCode::device_unavailable, [&] { trainer.fit(labelled()); }, "the GPU failed",
-        "cudaErrorIllegalAddress", "kernels launched since", "_kernel", "start it again");
+        "cudaErrorIllegalAddress", "launched since", "_kernel", "start it again");
     const std::size_t kernels = simt::usage().kernels;
     const std::string first = message_of([&] { trainer.fit(labelled()); });
     CHECK_THAT(first, test::ContainsSubstring("cudaErrorIllegalAddress"));
@@ -255,7 +262,7 @@ TEST_CASE("the kernels launched last are named, latest first", "[bad input]") {
     sum_of_squares(device, in, result.view());  // two launches, the second of which fails
     device.synchronize();
   });
-  CHECK_THAT(what, test::ContainsSubstring("since it was last waited for: 2"));
+  CHECK_THAT(what, test::ContainsSubstring("as graphs, and kernels: 2"));
   const std::size_t total = what.find("chunk_total_kernel"), squares = what.find("chunk_squares_kernel"),
                     activation = what.find("activation_kernel");
   CHECK(total < squares);

@@ -97,8 +97,12 @@ TEST_CASE("the loss scale is halved by a gradient that is not finite, and double
   CHECK(scale_of(device, queue)[1] == 1);
   CHECK(queue.take(device)[16][3] == infinity);
 
-  mt::Cuda::StepQueue unscaled(mt::Cuda{0});
-  CHECK(unscaled.loss_scale(mt::Cuda{0}) == 1);
+  const mt::Cuda full{0};
+  mt::Cuda::StepQueue unscaled(full);
+  CHECK(unscaled.loss_scale(full) == 1);
+  end_step(full, unscaled, infinity, 0);  // no weight, but what was to be clipped is not finite
+  CHECK(scale_of(full, unscaled)[1] == 1);
+  CHECK(unscaled.take(full)[0][3] == infinity);
 }
 
 TEST_CASE("a run in fp16 leaves out the steps whose gradient does not fit, and learns", "[math]") {

@@ -49,6 +49,37 @@ struct Waits {
   }
 };
 
+/// Wants memory: the capture is refused, but not spoilt.
+struct Allocates {
+  static constexpr bool replayable = true;
+  template <class Device, class Y>
+  static void on_host(const Device& device, const Y& y) {
+    const mt::Tensor<float, Device> working(device, y.shape());
+  }
+};
+
+/// SGD in two calls, which is not what may be replayed.
+struct TwoHalves {
+  double learning_rate = 0.05;
+  static constexpr bool takes_queued_scale = true;
+  void check() const {}
+  static const char* name() { return "TwoHalves"; }
+  static std::size_t moments() { return 0; }
+  static const char* moment_name(std::size_t) { return ""; }
+  template <class T, class Device>
+  void update(const Device& device, const mt::UpdateStep<T, Device>& step) const {
+    const std::size_t half = step.parameters.size() / 2;
+    for (const std::size_t first : {std::size_t{0}, half}) {
+      const mt::Shape shape{first == 0 ? half : step.parameters.size() - half};
+      mt::UpdateStep<T, Device> part = step;
+      part.parameters = {step.parameters.data() + first, shape};
+      part.gradient_sums = {step.gradient_sums.data() + first, shape};
+      part.learning_rate = first == 0 ? learning_rate : learning_rate / 2;
+      sgd_update(device, mt::SgdRule{}, part);
+    }
+  }
+};
+
 const mt::TrainerOptions options{.epochs = 2, .batch_size = 4, .seed = 3};
 
 template <class Device, class Model>
@@ -83,6 +114,19 @@ TEST_CASE("a layer that cannot be captured is launched, with the same bits", "[e
   const auto expected = trained(mt::Cuda{0}, model_with<Nothing>(), data);
   CHECK(test::same_bits(expected, trained(mt::Cuda{0}, model_with<NotReplayable>(), data)));
   CHECK(test::same_bits(expected, trained(mt::Cuda{0}, model_with<Waits>(), data)));
+  CHECK(test::same_bits(expected, trained(mt::Cuda{0}, model_with<Allocates>(), data)));
+}
+
+TEST_CASE("an optimizer that does not say it is replayable is run for every step", "[exactness]") {
+  const auto data = labelled(83);
+  const auto run = [&](const auto& device, const mt::Callbacks& callbacks = {}) {
+    mt::Trainer trainer{device, model_with<Nothing>(), mt::SoftmaxCrossEntropy{}, TwoHalves{}, options};
+    trainer.fit(data, callbacks);
+    return trainer.parameters();
+  };
+  const auto gpu = run(mt::Cuda{0});
+  CHECK(test::same_bits(gpu, run(mt::Cuda{0}, {.on_step = [](const auto&) {}})));
+  if (same_bits_expected()) CHECK(test::same_bits(gpu, run(mt::Cpu{})));
 }
 
 TEST_CASE("other work on the GPU between epochs does not disturb what was captured", "[exactness]") {

@@ -89,7 +89,7 @@ class Cuda {
   /// Held while a run computes: makes the GPU current for the calling thread, and puts back the one that was.
   class Scope {
    public:
-    explicit Scope(int index, Context* context = nullptr);
+    Scope(int index, Context* context);
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;

@@ -72,5 +72,14 @@ void gather(const Cuda&, const RowSource<float, Cuda>&, const cuda::Rows& rows, 
 void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, const cuda::Rows& rows, const View<float, Cuda>& out);
 void gather(const Cuda&, const RowSource<std::int32_t, Cuda>&, const cuda::Rows& rows,
             const View<std::int32_t, Cuda>& out);
+// The same of a batch's features and its targets or labels, in one launch.
+void gather(const Cuda&, const RowSource<float, Cuda>& x, const RowSource<float, Cuda>& targets, const cuda::Rows& rows,
+            const View<float, Cuda>& x_out, const View<float, Cuda>& targets_out);
+void gather(const Cuda&, const RowSource<float, Cuda>& x, const RowSource<std::int32_t, Cuda>& labels,
+            const cuda::Rows& rows, const View<float, Cuda>& x_out, const View<std::int32_t, Cuda>& labels_out);
+void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>& x, const RowSource<float, Cuda>& targets,
+            const cuda::Rows& rows, const View<float, Cuda>& x_out, const View<float, Cuda>& targets_out);
+void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>& x, const RowSource<std::int32_t, Cuda>& labels,
+            const cuda::Rows& rows, const View<float, Cuda>& x_out, const View<std::int32_t, Cuda>& labels_out);
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -11,7 +11,8 @@ namespace minitrain::inline MINITRAIN_ABI {
 
 /// Keeps on the GPU what a step needs of its own loss: nobody waits, and what the host wants to know it reads later, of
 /// many steps at once. When a loss, or a gradient that is to be clipped, is
-/// not finite, the GPU leaves the parameters alone from that step on.
+/// not finite, the GPU leaves the parameters alone from that step on. A step that is none changes nothing: one without
+/// weight, or in fp16 one whose gradient is past its range.
 ///
 /// Steps that are alike are launched one by one only the first time. The second is captured as a CUDA graph, optimizer
 /// included, and from then on the graph is replayed, many steps to a launch: the host writes no more than a plan of
@@ -43,11 +44,13 @@ class Cuda::StepQueue {
     Way way = replayable ? prepare(device, step) : prepare_launch(device);
     if (way == Way::capture) {
       const std::size_t copies = begin_capture(device, step);
+      bool whole = true;
       try {
         for (std::size_t i = 0; i < copies; ++i) run();
       } catch (...) {  // what cannot be captured is launched, and may fail there for the same reason
+        whole = false;
       }
-      way = end_capture(device) ? Way::replay : Way::launch;
+      way = end_capture(device, whole) ? Way::replay : Way::launch;
     }
     if (way == Way::launch) return run();
     begin_plan(device, step);
@@ -93,8 +96,8 @@ class Cuda::StepQueue {
   Way prepare_launch(const Cuda& device);
   /// How many copies of the step the graph is to hold.
   std::size_t begin_capture(const Cuda& device, const Step& step);
-  /// Whether there is a graph now.
-  bool end_capture(const Cuda& device);
+  /// Whether there is a graph now. One that is not whole is thrown away.
+  bool end_capture(const Cuda& device, bool whole);
   void begin_plan(const Cuda& device, const Step& step);
   void cancel_plan(const Cuda& device) noexcept;
   void end_plan(const Cuda& device);

@@ -80,14 +80,9 @@ class DataLoader {
     batch_.position = position;
     if (count != batch_.features.rows()) shape_batch(count);
     if (data_.storage().bytes.empty()) {
-      fetch(device, features_, position, batch_features_);
+      fetch_batch(device, features_, position);
     } else {
-      fetch(device, bytes_, position, batch_features_);
-    }
-    if (data_.is_classification()) {
-      fetch(device, labels_, position, batch_labels_);
-    } else if (data_.has_answers()) {
-      fetch(device, targets_, position, batch_targets_);
+      fetch_batch(device, bytes_, position);
     }
     return batch_;
   }
@@ -233,7 +228,26 @@ class DataLoader {
     if (count > 0) host_order_.prepare(device, data_, order, epoch, position, count);
   }
 
-  /// What prepare() has made ready.
+  /// What prepare() has made ready: features out of `features`, and targets or labels.
+  template <class S>
+  void fetch_batch(const Device& device, Table<S>& features, std::size_t position) {
+    if constexpr (keeps_order) {
+      if (resident_ && data_.has_answers()) {
+        const auto rows = device_order_->rows(position, batch_.features.rows());
+        if (!data_.is_classification()) {
+          return gather(device, features.source, targets_.source, rows, batch_features_, batch_targets_);
+        }
+        return gather(device, features.source, labels_.source, rows, batch_features_, batch_labels_);
+      }
+    }
+    fetch(device, features, position, batch_features_);
+    if (data_.is_classification()) {
+      fetch(device, labels_, position, batch_labels_);
+    } else if (data_.has_answers()) {
+      fetch(device, targets_, position, batch_targets_);
+    }
+  }
+
   template <class S, class U>
   void fetch(const Device& device, Table<S>& table, [[maybe_unused]] std::size_t position, const View<U, Device>& out) {
     if constexpr (keeps_order) {

@@ -35,7 +35,7 @@ struct Adam {
   /// Throws OptionError for an option outside its range.
   void check() const { check_adam(name(), learning_rate, rule()); }
 
-  static constexpr bool takes_queued_scale = true;
+  static constexpr bool takes_queued_scale = true, replayable = true;
   static constexpr const char* name() noexcept { return "Adam"; }
   static constexpr std::size_t moments() noexcept { return 2; }
   static constexpr const char* moment_name(std::size_t i) noexcept { return i == 0 ? "exp_avg" : "exp_avg_sq"; }

@@ -27,7 +27,9 @@ namespace minitrain::inline MINITRAIN_ABI {
 ///   };
 ///
 /// `static constexpr bool takes_queued_scale = true` says that update() heeds UpdateStep::queued_scale, so that a GPU
-/// may go through steps without the host; without it the host waits for the loss of each.
+/// may go through steps without the host; without it the host waits for the loss of each. `replayable = true`, too,
+/// says that update() is one call of sgd_update or adam_update with that step, and nothing else: then a GPU may record
+/// a step once and replay it with other factors.
 ///
 /// update() is called once per optimizer step, with views that all have the same number of elements. An optimizer whose
 /// update of an element depends on that element only keeps every promise of the trainer about micro-batches and

@@ -34,7 +34,7 @@ struct SGD {
   std::size_t moments() const noexcept { return momentum > 0 ? 1 : 0; }
   static constexpr const char* moment_name(std::size_t) noexcept { return "momentum_buffer"; }
 
-  static constexpr bool takes_queued_scale = true;
+  static constexpr bool takes_queued_scale = true, replayable = true;
   template <class T, class Device>
   void update(const Device& device, const UpdateStep<T, Device>& step) const {
     sgd_update(device, SgdRule{momentum, nesterov, weight_decay}, step);

@@ -111,23 +111,33 @@ class Accumulator {
       if (!queue_) queue_.emplace(device);
       // A step may turn out to be none: without weight, or past the range of fp16. Replayed steps after it know what to
       // do; one that is launched has its number from here.
-      const bool may_be_none = scales_loss_ || !training_arguments_.class_weights.empty();
+      const bool may_be_none = scales_loss_ || !training_arguments_.class_weights.empty() || !objective_->replayable();
       const bool wait = may_be_none && !queue_->is_recorded(samples);
       if (wait) settle(device, settled);
       update_.queued_scale = queue_->scale();
       update_.learning_rate = rule_->learning_rate();
       update_.step = steps_ + 1;
-      queue_->queue(
-          device, {.samples = samples, .position = position, .number = steps_},
-          replayable && network_.replayable() && objective_->replayable(),
-          [&] {
-            accumulate();
-            accumulated_ = 0;
-            close_step(device);
-          },
-          [&] { rule_->run(device, update_); });
-      ++steps_;
-      queued_samples_.push_back(samples);
+      const std::size_t before = queue_->size();
+      const auto count = [&] {
+        if (queue_->size() <= before) return;  // it did not get so far
+        ++steps_;
+        queued_samples_.push_back(samples);
+      };
+      try {
+        queue_->queue(
+            device, {.samples = samples, .position = position, .number = steps_},
+            replayable && network_.replayable() && objective_->replayable() && rule_->replayable(),
+            [&] {
+              accumulate();
+              accumulated_ = 0;
+              close_step(device);
+            },
+            [&] { rule_->run(device, update_); });
+      } catch (...) {
+        count();
+        throw;
+      }
+      count();
       if (wait || queue_->size() == queue_->capacity) settle(device, settled);
     }
   }
@@ -144,7 +154,7 @@ class Accumulator {
       if (!queue_ || queue_->size() == 0) return;
       const auto results = queue_->take(device);
       const std::vector<std::size_t> samples = std::exchange(queued_samples_, {});
-      steps_ -= results.size();
+      steps_ -= samples.size();  // of which a device that failed may have done fewer
       for (std::size_t i = 0; i < results.size(); ++i) {
         const Totals step = totals_of(results[i], samples[i]);
         if (!is_finite(results[i])) fail_non_finite(device, step);

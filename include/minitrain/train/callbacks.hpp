@@ -7,7 +7,8 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// After an optimizer step; a batch whose samples weigh nothing makes none.
+/// After an optimizer step; a batch whose samples weigh nothing makes none, nor does one whose gradient is past the
+/// range of fp16.
 struct StepEvent {
   std::size_t step = 0;  // optimizer steps done so far, over the trainer's life
   std::size_t epoch = 0;

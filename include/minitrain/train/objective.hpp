@@ -99,6 +99,7 @@ class UpdateRule {
   virtual std::string moment_name(std::size_t i) const = 0;
   virtual double learning_rate() const = 0;
   virtual bool takes_queued_scale() const = 0;
+  virtual bool replayable() const = 0;
 };
 
 template <OptimizerSpec Optimizer, class T, class Device>
@@ -116,6 +117,13 @@ class UpdateRuleOf final : public UpdateRule<T, Device> {
   bool takes_queued_scale() const override {
     if constexpr (requires { Optimizer::takes_queued_scale; }) {
       return Optimizer::takes_queued_scale;
+    } else {
+      return false;
+    }
+  }
+  bool replayable() const override {
+    if constexpr (requires { Optimizer::replayable; }) {
+      return Optimizer::replayable;
     } else {
       return false;
     }

@@ -13,7 +13,7 @@ struct TrainerOptions {
   std::size_t epochs = 1;            // of one fit()
   std::size_t batch_size = 32;       // samples of one optimizer step: the effective batch size
   std::size_t micro_batch_size = 0;  // samples in flight at a time, memory in short; 0: the library chooses. Never
-                                     // changes a bit of the result
+                                     // changes a bit of the result (docs/numerics.md: in fp32)
   bool shuffle = true;               // a new permutation every epoch, by (seed, epoch)
   std::uint64_t seed = 0;            // of initial parameters, shuffling and dropout
   double clip_norm = 0;              // largest norm of the mean gradient, over all parameters; 0: none. A longer one is

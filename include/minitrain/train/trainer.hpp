@@ -18,9 +18,9 @@ namespace minitrain::inline MINITRAIN_ABI {
 /// Trainer trainer{Cpu{}, model, loss, optimizer, {.epochs = 5, .batch_size = 32}};
 ///
 /// A run is a function of (data, model, seed, batch_size): how a batch is cut into micro-batches and on how many
-/// threads never changes one bit of the parameters. A trainer moved from may be assigned to or destroyed, nothing else.
-/// T is the scalar: float unless asked otherwise, Trainer<double,
-/// Cpu>{...}.
+/// threads never changes one bit of the parameters (in fp32; docs/numerics.md has the other modes of a GPU). A trainer
+/// moved from may be assigned to or destroyed, nothing else. T is the scalar: float unless asked otherwise,
+/// Trainer<double, Cpu>{...}.
 template <class T = float, class Device = Cpu>
 class Trainer {
  public:
@@ -129,7 +129,7 @@ class Trainer {
   }
   /// Throws DataError when the file is not a state of this model, optimizer and seed; the trainer is unchanged then.
   /// The file does not hold the options, the learning rate or the loss: a run goes on as it began only with the same
-  /// ones.
+  /// ones. Nor does it hold the loss scale of Math::fp16, which begins anew.
   void load(const std::string& path) {
     refuse_in_callback("load");
     epochs_ = read_state(device_, core_, options_.seed, path);

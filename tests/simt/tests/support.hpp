@@ -70,6 +70,7 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   ~Stream() { static_cast<void>(cudaStreamDestroy(stream_)); }
   operator cudaStream_t() const { return stream_; }
+  operator cuda::Stream() const { return stream_; }
 
  private:
   cudaStream_t stream_ = nullptr;
