@@ -25,6 +25,8 @@ __global__ void __launch_bounds__(256) find_non_finite_kernel(const float* x, st
   if (here) atomicOr(found, 1);
 }
 
+constexpr int least_capability = 75;
+
 std::string counted(const char* what, std::size_t bytes) { return joined({what, bytes, " bytes"}); }
 
 }  // namespace
@@ -88,21 +90,35 @@ Cuda::Context::Context(const CudaOptions& options) : options_(options) {
   name_ = properties.name;
   compute_capability_ = 10 * properties.major + properties.minor;
   multiprocessors_ = properties.multiProcessorCount;
+  if (compute_capability_ < least_capability) {
+    throw DeviceError(ErrorCode::device_unavailable,
+                      {"Cuda: ", name_, " has compute capability ", properties.major, ".", properties.minor,
+                       ", and the kernels need 7.5: use a newer GPU, or train on Cpu{}"});
+  }
   cudaFuncAttributes attributes;
   const cudaError_t status = cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(find_non_finite_kernel));
   if (status == cudaErrorNoKernelImageForDevice || status == cudaErrorInvalidDeviceFunction) {
     static_cast<void>(cudaGetLastError());
     throw DeviceError(ErrorCode::device_unavailable,
                       {"Cuda: minitrain::cuda has no code for ", name_, ", compute capability ", properties.major, ".",
-                       properties.minor, ": build it with CMAKE_CUDA_ARCHITECTURES=", compute_capability_});
+                       properties.minor, ": build it with CMAKE_CUDA_ARCHITECTURES=", compute_capability_,
+                       ", or nvcc -arch=sm_", compute_capability_});
   }
   cuda::check(status, "Cuda: the GPU cannot be used");
-  const int needed = options_.math == Math::tf32 || options_.math == Math::bf16 ? 80 : 75;
+  const int needed = options_.math == Math::tf32 || options_.math == Math::bf16 ? 80 : least_capability;
   if (compute_capability_ < needed) {
     throw DeviceError(ErrorCode::device_unavailable,
                       {"Cuda: math = ", to_string(options_.math), " needs compute capability ", needed / 10, ".",
                        needed % 10, ", ", name_, " has ", properties.major, ".", properties.minor,
                        ": ask for Math::fp32 or Math::fp16, or use a newer GPU"});
+  }
+  // Code for an older GPU runs on a newer one, but has no instructions that the older one lacks.
+  if (attributes.ptxVersion < needed) {
+    throw DeviceError(ErrorCode::device_unavailable,
+                      {"Cuda: math = ", to_string(options_.math), " needs code for compute capability ", needed / 10,
+                       ".", needed % 10, ", and minitrain::cuda was compiled for ", attributes.ptxVersion / 10, ".",
+                       attributes.ptxVersion % 10, ": build it with CMAKE_CUDA_ARCHITECTURES=", compute_capability_,
+                       ", or nvcc -arch=sm_", compute_capability_});
   }
   try {
     cuda::check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "Cuda: a stream");
@@ -160,7 +176,10 @@ void* Cuda::Context::raw_allocate(std::size_t bytes) {
     static_cast<void>(cudaGetLastError());  // reported here; the device stays usable
     throw DeviceError(ErrorCode::out_of_memory,
                       {"Cuda: no memory for ", counted("", bytes), " on ", name_, ": ", counted("free ", available()),
-                       ", held by this device ", allocated_, ": use a smaller micro_batch_size, model or data set"});
+                       ", held by this device ", allocated_,
+                       options_.memory_limit == 0 ? "" : joined({", memory_limit ", options_.memory_limit}).c_str(),
+                       ": use a smaller micro_batch_size, model or data set",
+                       options_.memory_limit == 0 ? "" : ", or a higher limit"});
   }
   check(status, "Cuda: allocation");
   allocated_ += bytes;

@@ -295,7 +295,8 @@ __device__ void gemm_mma_block(const GemmArguments& g) {
 
 template <Math math, class Tile, Product product>
 __global__ void __launch_bounds__(Tile::threads) gemm_mma_kernel(GemmArguments g) {
-  if constexpr (has_tensor_cores<math>) gemm_mma_block<math, Tile, product>(g);  // else Cuda's constructor has refused
+  if constexpr (has_tensor_cores<math>)
+    gemm_mma_block<math, Tile, product>(g);  // else Cuda's constructor has refused the mode
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI::cuda

@@ -9,6 +9,10 @@
 namespace mt = minitrain;
 using test::ContainsSubstring;
 
+/// AddressSanitizer ends a program that asks for too much memory, unless it is told to let operator new say no.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+
 static_assert(std::is_trivially_copyable_v<mt::View<float>>, "views cross into kernels");
 static_assert(std::is_trivially_copyable_v<mt::Shape>);
 static_assert(!std::is_copy_constructible_v<mt::Tensor<float>>, "copies are asked for by name");

@@ -42,7 +42,7 @@ TEST_CASE("a GPU that is not there is an error, never the CPU in its place", "[b
   }
   {
     const simt::FaultScope old({.compute_major = 6, .compute_minor = 1});
-    check_unavailable("no code for", "compute capability 6.1", "CMAKE_CUDA_ARCHITECTURES=61");
+    check_unavailable("has compute capability 6.1", "need 7.5", "Cpu{}");
   }
   test::check_error<mt::DeviceError>(
       mt::ErrorCode::device_unavailable, [] { mt::Cuda{3}; }, "device 3 of 1", "0 to 0");
@@ -87,6 +87,14 @@ TEST_CASE("a mode that the GPU lacks is an error, never another mode in its plac
   const double before = trainer.evaluate(labelled()).loss;
   trainer.fit(labelled());
   CHECK(trainer.evaluate(labelled()).loss < before);
+}
+
+TEST_CASE("code for an older GPU does not stand in for a mode that it lacks", "[bad input]") {
+  const simt::FaultScope old_code({.code_version = 75});  // on a GPU that could
+  test::check_error<mt::DeviceError>(
+      mt::ErrorCode::device_unavailable, [] { mt::Cuda{mt::CudaOptions{.math = mt::Math::bf16}}; },
+      "bf16 needs code for compute capability 8.0", "compiled for 7.5", "CMAKE_CUDA_ARCHITECTURES=90");
+  CHECK_NOTHROW(mt::Cuda{mt::CudaOptions{.math = mt::Math::fp16}});
 }
 
 TEST_CASE("out of memory says how much was wanted, and leaves a device that works", "[bad input]") {

@@ -15,7 +15,7 @@ struct UpdateStep {
   View<const T, Device> gradient_sums;
   std::span<const View<T, Device>> moments;
   double gradient_scale = 1;  // 1 / samples, times the clipping factor if there is one
-  double learning_rate = 0;   // of this step, as the schedule says
+  double learning_rate = 0;   // of this step
   std::size_t step = 1;       // 1 at the first step
   /// Of a step whose loss the host has not waited for: [2] on the device, gradient_scale and 1 if everything is to stay
   /// as it is, else 0. Empty: gradient_scale above.

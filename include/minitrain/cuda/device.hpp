@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -25,7 +26,9 @@ inline const char* to_string(Math math) {
 
 struct CudaOptions {
   int index = 0;                 // which GPU, as CUDA_VISIBLE_DEVICES orders them
-  std::size_t memory_limit = 0;  // bytes for tensors and working memory; 0: what the GPU has
+  std::size_t memory_limit = 0;  // bytes for tensors and working memory; 0: what the GPU has. Within it the library
+                                 // chooses micro-batches, and streams data sets that do not fit. 90 kB go to the queue
+                                 // of steps
   Math math = Math::fp32;        // of matrix products; never less than asked for
   bool exact = true;             // only the library's own kernels, whose sums have an order that no split changes;
                                  // false: cuBLASLt where it is faster
@@ -55,6 +58,10 @@ class Cuda {
   Math math() const noexcept;
   bool exact() const noexcept;
 
+  /// What the operations are defined for.
+  template <class T>
+  static constexpr bool computes = std::is_same_v<T, float>;
+
   /// Steps that the host does not wait for; cuda/step_queue.hpp.
   class StepQueue;
   /// The order of an epoch, on the GPU; cuda/row_order.hpp.
@@ -80,7 +87,7 @@ class Cuda {
   std::size_t peak_allocated_bytes() const noexcept;
 
   /// The cudaStream_t that its work is queued on, for kernels of your own: they run in their turn, and may be replayed
-  /// in steps (nn/layer.hpp). Do not destroy it.
+  /// in steps (nn/layer.hpp). It does not wait for CUDA's default stream, nor that for it. Do not destroy it.
   void* stream() const noexcept;
 
   /// Waits until everything queued is done. Throws DeviceError when some of it failed.

@@ -78,7 +78,7 @@ class Cuda::StepQueue {
 
   /// Whether losses are scaled (Math::fp16), so that gradients too small for the type do not vanish in it: then the sum
   /// of squares is wanted of every step. The scale begins at 65,536, is halved by every gradient that is not finite,
-  /// down to 1, and doubled after 2,000 steps without one.
+  /// down to 1, and doubled after 2,000 steps without one, up to 2^24.
   static bool scales_loss(const Cuda& device) noexcept;
   /// dy *= scale, before it goes into the backward pass. close() takes it out again.
   void scale_loss(const Cuda& device, const View<float, Cuda>& dy);

@@ -71,7 +71,8 @@ struct BackwardPass {
 ///
 /// A GPU goes through steps fastest when their launches are recorded once and replayed. A layer that is `replayable`
 /// launches the same for every step of as many samples: what it does on the host does not matter, and Pass reaches
-/// nothing but the library's own operations. With another layer in the model, every step is launched anew.
+/// nothing but the library's own operations. With another layer in the model, every step is launched anew. For kernels
+/// of your own, overload forward() and backward() for Cuda, in a .cu file, and launch on device.stream().
 ///
 /// A layer with a member `Activation activation() const` is that function and nothing else: its forward() is not
 /// called. Row b of y may depend on row b of x alone; then the split into micro-batches never shows.

@@ -15,8 +15,8 @@ namespace minitrain::inline MINITRAIN_ABI {
 ///     static constexpr bool uses_labels = false;         // true: class labels instead of targets
 ///     static const char* name() { return "MeanAbsoluteError"; }
 ///     void check(std::size_t) const {}                   // throws when it does not fit a model with so many outputs
-///     template <class T, class Device>
-///     void operator()(const Device&, const LossArguments<T, Device>& a) const {   // on the CPU
+///     template <class T>
+///     void operator()(const Cpu&, const LossArguments<T>& a) const {   // for a GPU, an overload that launches kernels
 ///       const T columns = T(a.y.columns());
 ///       for (std::size_t row = 0; row < a.y.rows(); ++row) {
 ///         double sum = 0;
@@ -35,7 +35,9 @@ namespace minitrain::inline MINITRAIN_ABI {
 ///   static constexpr bool counts_correct            whether totals[2] counts right answers (if absent: uses_labels)
 ///   static constexpr double least_target, largest_target    other targets are refused before training
 ///   static constexpr bool takes_logits_of_softmax   a Softmax at the end of the model is left out in training
-///   static constexpr bool replayable = true         on a GPU, it launches the same every time; see nn/layer.hpp
+///   static constexpr bool replayable = true         on a GPU, it launches the same every time; see nn/layer.hpp.
+///   Without
+///                                                   it the host waits for every step: its batch may have no weight
 ///   std::vector<double> class_weights               handed back in a.class_weights, on the device
 template <class L>
 concept LossSpec = std::copyable<L> && requires(const L& loss, const Cpu& device, const LossArguments<float, Cpu>& a) {

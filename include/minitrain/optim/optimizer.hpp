@@ -12,13 +12,14 @@ namespace minitrain::inline MINITRAIN_ABI {
 /// SGD, Adam and AdamW are such types, and a type of your own needs no registration and no base class:
 ///
 ///   struct SignDescent {
-///     double learning_rate = 1e-4;                                          // schedules start from it
+///     double learning_rate = 1e-4;                                          // given back in step.learning_rate
 ///     void check() const {}                                                 // throws OptionError
 ///     static const char* name() { return "SignDescent"; }
 ///     static std::size_t moments() { return 0; }                            // slabs of state, as large as the model
 ///     static const char* moment_name(std::size_t) { return ""; }            // their names in checkpoints
-///     template <class T, class Device>
-///     void update(const Device&, const UpdateStep<T, Device>& step) const { // one pass over the slabs, on the CPU
+///     template <class T>
+///     void update(const Cpu&, const UpdateStep<T>& step) const {            // one pass over the slabs; for a GPU, an
+///                                                                           // overload that launches kernels
 ///       for (std::size_t i = 0; i < step.parameters.size(); ++i) {
 ///         const T g = step.gradient_sums[i];                                // a sum: times gradient_scale is the mean
 ///         step.parameters[i] -= T(step.learning_rate) * T((g > 0) - (g < 0));
@@ -27,9 +28,10 @@ namespace minitrain::inline MINITRAIN_ABI {
 ///   };
 ///
 /// `static constexpr bool takes_queued_scale = true` says that update() heeds UpdateStep::queued_scale, so that a GPU
-/// may go through steps without the host; without it the host waits for the loss of each. `replayable = true`, too,
-/// says that update() is one call of sgd_update or adam_update with that step, and nothing else: then a GPU may record
-/// a step once and replay it with other factors.
+/// may go through steps without the host; without it the host waits for the loss of each, and Math::fp16, where only
+/// the GPU knows the scale, is refused. `replayable = true`, too, says that update() is one call of sgd_update or
+/// adam_update on the whole step, perhaps with another learning_rate (a schedule of your own, by step.step), and
+/// nothing else: then a GPU may record a step once and replay it with other factors.
 ///
 /// update() is called once per optimizer step, with views that all have the same number of elements. An optimizer whose
 /// update of an element depends on that element only keeps every promise of the trainer about micro-batches and
@@ -42,7 +44,7 @@ concept OptimizerSpec = std::copyable<O> &&
   { optimizer.moments() } -> std::convertible_to<std::size_t>;
   { optimizer.moment_name(std::size_t{}) } -> std::convertible_to<std::string_view>;
   { optimizer.learning_rate } -> std::convertible_to<double>;
-  optimizer.template update<float, Cpu>(device, step);
+  optimizer.update(device, step);
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

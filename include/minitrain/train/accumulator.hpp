@@ -151,7 +151,7 @@ class Accumulator {
   /// the first of them whose loss or gradient is not finite; those after it have changed nothing.
   void settle(const Device& device, Totals& sum) {
     if constexpr (QueuesSteps<Device>) {
-      if (!queue_ || queue_->size() == 0) return;
+      if (!queue_ || queued_samples_.empty()) return;
       const auto results = queue_->take(device);
       const std::vector<std::size_t> samples = std::exchange(queued_samples_, {});
       steps_ -= samples.size();  // of which a device that failed may have done fewer

@@ -10,6 +10,16 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
+/// Whether a device has operations for a scalar; one that does not say has.
+template <class T, class Device>
+consteval bool computes() {
+  if constexpr (requires { Device::template computes<T>; }) {
+    return Device::template computes<T>;
+  } else {
+    return true;
+  }
+}
+
 inline void check_columns(std::size_t found, std::size_t wanted) {
   if (found != wanted) {
     throw ShapeError(ErrorCode::shape_mismatch, {"Trainer: the model takes ", wanted, " columns, the data has ", found,

@@ -23,6 +23,8 @@ namespace minitrain::inline MINITRAIN_ABI {
 /// Trainer<double, Cpu>{...}.
 template <class T = float, class Device = Cpu>
 class Trainer {
+  static_assert(computes<T, Device>(), "this device has no operations for this scalar: on Cuda, train in float");
+
  public:
   /// Throws ShapeError when layers, or model and loss, do not fit; OptionError for an option outside its range;
   /// DeviceError (out_of_memory) with the bytes planned and the largest micro-batch that fits.

@@ -70,14 +70,15 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
 
 // Registers and static shared memory are not known here.
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
-  return call(Needs::device, [=](Runtime&) {
+  return call(Needs::device, [=](Runtime& r) {
     if (attributes == nullptr) return cudaErrorInvalidValue;
     if (kernel == nullptr) return cudaErrorInvalidDeviceFunction;
     if (engine::compute_capability() < 75) return cudaErrorNoKernelImageForDevice;
     *attributes = {};
     attributes->maxThreadsPerBlock = 1024;
     attributes->numRegs = 32;
-    attributes->ptxVersion = attributes->binaryVersion = engine::compute_capability();
+    attributes->binaryVersion = engine::compute_capability();
+    attributes->ptxVersion = r.faults.code_version != 0 ? r.faults.code_version : attributes->binaryVersion;
     attributes->maxDynamicSharedSizeBytes = static_cast<int>(engine::dynamic_shared_allowed(kernel));
     return cudaSuccess;
   });

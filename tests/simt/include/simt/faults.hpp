@@ -13,6 +13,7 @@ struct Faults {
   int devices = 1;                                     // 0: cudaErrorNoDevice
   bool driver_missing = false;                         // cudaErrorInsufficientDriver from everything
   int compute_major = 9, compute_minor = 0;            // below 7.5: cudaErrorNoKernelImageForDevice for every kernel
+  int code_version = 0;                                // what the kernels were compiled for, as in 75; 0: this GPU
   std::size_t total_memory = std::size_t{4} << 30;     // of the device; more than that is cudaErrorMemoryAllocation
   std::size_t fail_allocation = 0;                     // the n-th allocation from now on finds no memory; 0: none
   std::size_t fail_launch = 0;                         // the n-th kernel to run from now on fails; 0: none ...
