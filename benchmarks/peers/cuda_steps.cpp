@@ -1,6 +1,8 @@
 // minitrain's time per optimizer step on a GPU, one JSON line per workload:
 //
-//   cuda_steps NAME SECONDS WORKLOAD...      cuda_steps minitrain 1 S1:10000:32 S4:128
+//   cuda_steps NAME SECONDS [MATH [library]] WORKLOAD...      cuda_steps minitrain 1 S1:10000:32 S4:128
+//
+// MATH is fp32 (also where none is named), tf32, bf16 or fp16; `library` allows cuBLASLt.
 //
 // A step is what fit() does in one, as in minitrain_steps; a time is that of an epoch over its steps, since nobody
 // waits for a single one. The first epochs, in which memory is allocated, do not count.
@@ -34,11 +36,24 @@ static void measure(const char* peer, const std::string& text, const minitrain::
 
 int main(int argc, char** argv) try {
   if (argc < 4 || !(std::atof(argv[2]) > 0)) {
-    std::fprintf(stderr, "usage: cuda_steps NAME SECONDS WORKLOAD...   (S1:10000:32 S3:32 S4:128 S5:32 S6:256)\n");
+    std::fprintf(stderr,
+                 "usage: cuda_steps NAME SECONDS [fp32|tf32|bf16|fp16 [library]] WORKLOAD...   (S1:10000:32 S3:32 "
+                 "S4:128 S5:32 S6:256)\n");
     return 2;
   }
-  const minitrain::Cuda device{0};
-  for (int i = 3; i < argc; ++i) measure(argv[1], argv[i], device, std::atof(argv[2]));
+  int next = 3;
+  minitrain::CudaOptions options;
+  for (const auto math : {minitrain::Math::fp32, minitrain::Math::tf32, minitrain::Math::bf16, minitrain::Math::fp16}) {
+    if (next != 3 || std::string_view(argv[next]) != to_string(math)) continue;
+    options.math = math;
+    ++next;
+  }
+  if (next < argc && std::string_view(argv[next]) == "library") {
+    options.exact = false;
+    ++next;
+  }
+  const minitrain::Cuda device{options};
+  for (; next < argc; ++next) measure(argv[1], argv[next], device, std::atof(argv[2]));
 } catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
   return 1;

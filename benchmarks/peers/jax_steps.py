@@ -60,7 +60,8 @@ def epoch_of(jax, jnp, batch, classes, adam):
 def measure(jax, jnp, text, seconds):
     name, *numbers = text.split(":")
     widths, classes, adam, samples = WORKLOADS[name]
-    samples, batch = samples or int(numbers[0]), int(numbers[-1])
+    batch = int(numbers[-1])
+    samples = max(samples or int(numbers[0]), batch)
     keys = iter(jax.random.split(jax.random.key(0), 100_000))
     parameters = []
     for inputs, outputs in zip(widths, widths[1:]):

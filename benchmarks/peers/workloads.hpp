@@ -5,7 +5,7 @@
 //   S3:B     10-1, SGD, mean squared error, 100,000 samples
 //   S4:B     784-128-10, ReLU, Adam, softmax cross-entropy, 10,000 samples
 //   S5:B     100-16-2, ReLU, Adam, softmax cross-entropy, 100,000 samples
-//   S6:B     1024-4096-4096-1024, ReLU, SGD, mean squared error, 2,048 samples
+//   S6:B     1024-4096-4096-1024, ReLU, SGD, mean squared error, 2,048 samples, or B where that is more
 
 #include <minitrain/trainer.hpp>
 
@@ -43,7 +43,7 @@ inline Workload parse_workload(std::string_view text) {
   if (name == "S3") return {name, 100'000, batch, {10, 1}, false, false};
   if (name == "S4") return {name, 10'000, batch, {784, 128, 10}, true, true};
   if (name == "S5") return {name, 100'000, batch, {100, 16, 2}, true, true};
-  if (name == "S6") return {name, 2'048, batch, {1024, 4096, 4096, 1024}, false, false};
+  if (name == "S6") return {name, std::max<std::size_t>(2'048, batch), batch, {1024, 4096, 4096, 1024}, false, false};
   throw unknown();
 }
 
