@@ -132,8 +132,6 @@ __device__ inline float block_reduce(float value, Combine combine) {
   return value;
 }
 
-__device__ inline float warp_sum(float value) { return warp_reduce(value, Sum{}); }
-__device__ inline float warp_max(float value) { return warp_reduce(value, Max{}); }
 __device__ inline float block_sum(float value) { return block_reduce(value, Sum{}); }
 __device__ inline float block_max(float value) { return block_reduce(value, Max{}); }
 

@@ -3,6 +3,7 @@
 #include <minitrain/cpu/dense.hpp>
 
 #include "cuda/support.hpp"
+#include "cuda/weight_gradients.hpp"
 
 #include <tuple>
 
@@ -82,24 +83,10 @@ TEST_CASE("Weight gradients on the GPU do not depend on the split of the batch",
   const Cuda device{0};
   const auto scope = device.arithmetic_scope();
   for (const std::size_t outputs : {1, 5, 40}) {
-    const std::size_t rows = 75, inputs = 19;
-    const auto x = on(device, test::uniform({rows, inputs}, 5)), dy = on(device, test::uniform({rows, outputs}, 6));
-    const auto gradients = [&](std::size_t part) {
-      Tensor<float, Cuda> dw(device, {inputs, outputs}), db(device, {outputs});
-      for (std::size_t first = 0; first < rows; first += part) {
-        const std::size_t count = std::min(part, rows - first);
-        dense_backward_weights(device, in(x).rows(first, count), in(dy).rows(first, count), dw.view(), db.view(),
-                               first > 0);
-      }
-      test::Results results;
-      results.add("dw", device, dw.view());
-      results.add("db", device, db.view());
-      return results;
-    };
-    const test::Results whole = gradients(rows);
+    const test::Results whole = test::weight_gradients_in_parts(device, outputs, 75);
     for (const std::size_t part : {1, 16, 31, 64}) {
       CAPTURE(outputs, part);
-      whole.check_equal(gradients(part));
+      whole.check_equal(test::weight_gradients_in_parts(device, outputs, part));
     }
   }
 }

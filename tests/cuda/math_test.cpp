@@ -4,6 +4,7 @@
 #include <minitrain/cuda.hpp>
 
 #include "cuda/layer_oracle.hpp"
+#include "cuda/weight_gradients.hpp"
 
 #include <minitrain/trainer.hpp>
 
@@ -110,24 +111,11 @@ TEST_CASE("Weight gradients do not depend on a split at whole granules, nor on t
     const Cuda device = gpu(math);
     const auto scope = device.arithmetic_scope();
     for (const std::size_t outputs : {5, 40}) {
-      const std::size_t rows = 75, inputs = 19;
-      const auto x = on(device, test::uniform({rows, inputs}, 5)), dy = on(device, test::uniform({rows, outputs}, 6));
-      const auto gradients = [&](std::size_t part) {
-        Tensor<float, Cuda> dw(device, {inputs, outputs}), db(device, {outputs});
-        for (std::size_t first = 0; first < rows; first += part) {
-          const std::size_t count = std::min(part, rows - first);
-          dense_backward_weights(device, in(x).rows(first, count), in(dy).rows(first, count), dw.view(), db.view(),
-                                 first > 0);
-        }
-        test::Results results;
-        results.add("dw", device, dw.view());
-        results.add("db", device, db.view());
-        return results;
-      };
-      const test::Results whole = gradients(rows);
+      const std::size_t rows = 75;
+      const test::Results whole = test::weight_gradients_in_parts(device, outputs, rows);
       for (const std::size_t part : {rows, granule(math), 2 * granule(math), std::size_t{48}}) {
         CAPTURE(to_string(math), outputs, part);
-        whole.check_equal(gradients(part));
+        whole.check_equal(test::weight_gradients_in_parts(device, outputs, part));
       }
     }
   }

@@ -166,7 +166,7 @@ class DataLoader {
     View<const S> host;
     RowSource<S, Device> source;
     Tensor<S, Device> copy;
-    typename RowStreamOf<Device>::type stream{};
+    typename DeviceRows<Device>::Stream stream{};
   };
 
   bool decide_resident() const {
@@ -277,7 +277,7 @@ class DataLoader {
   Batch<T, Device> batch_;
 
   HostRowOrder host_order_;
-  typename RowOrderOf<Device>::type device_order_{};
+  typename DeviceRows<Device>::Order device_order_{};
   std::size_t device_order_epoch_ = static_cast<std::size_t>(-1);
 };
 

@@ -31,22 +31,16 @@ concept KeepsRowOrder = requires {
 };
 
 /// The device's own classes, or nothing where it has none.
-struct NoRows {};
 template <class Device>
-struct RowOrderOf {
-  using type = NoRows;
+struct DeviceRows {
+  struct None {};
+  using Order = None;
+  using Stream = None;
 };
 template <KeepsRowOrder Device>
-struct RowOrderOf<Device> {
-  using type = std::optional<typename Device::RowOrder>;
-};
-template <class Device>
-struct RowStreamOf {
-  using type = NoRows;
-};
-template <KeepsRowOrder Device>
-struct RowStreamOf<Device> {
-  using type = std::optional<typename Device::RowStream>;
+struct DeviceRows<Device> {
+  using Order = std::optional<typename Device::RowOrder>;
+  using Stream = std::optional<typename Device::RowStream>;
 };
 
 /// Rows of the storage in the order of an epoch, computed ahead of where they are asked for.
