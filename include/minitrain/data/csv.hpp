@@ -194,7 +194,7 @@ class CsvLoader {
       }
     }
     if (error != std::errc()) fail_field(ErrorCode::bad_number, column, quoted(text) + what_to_do(column));
-    if (options_.non_finite == NonFinite::error && !Dataset::is_finite(value)) {
+    if (options_.non_finite == NonFinite::error && !is_finite(value)) {
       fail_field(ErrorCode::non_finite, column,
                  quoted(text) + " is not finite: remove it, " +
                      (is_nan(text) ? "choose Missing::drop_row or Missing::fill_mean, " : "") +
@@ -239,7 +239,7 @@ class CsvLoader {
     for (std::size_t i = 0; i < parts_.features.size(); ++i) {
       if (next != missing_.end() && *next == i) {
         ++next;
-      } else if (Dataset::is_finite(parts_.features[i])) {
+      } else if (is_finite(parts_.features[i])) {
         sums[i % columns] += static_cast<double>(parts_.features[i]);
         counts[i % columns] += 1;
       }

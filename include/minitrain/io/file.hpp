@@ -92,6 +92,7 @@ class ReadFile {
   const std::string& path() const noexcept { return path_; }
   /// Bytes, when the file was opened.
   std::uint64_t size() const noexcept { return size_; }
+  int descriptor() const noexcept { return descriptor_.get(); }
 
   /// Fills `bytes` from byte `offset` on. Throws DataError: truncated when the file ends before (it has shrunk since it
   /// was opened), io_error when the system cannot read.
