@@ -57,6 +57,12 @@ Cuda::RowStream::~RowStream() = default;
 const void* Cuda::RowStream::stage_bytes(const Cuda&, const void*, std::size_t, std::span<const std::uint64_t>) {
   refuse();
 }
+const void* Cuda::RowStream::stage_pinned(const Cuda&, const void*, std::size_t) { refuse(); }
+void Cuda::RowStream::wait() { refuse(); }
+Cuda::PinnedMemory::PinnedMemory(const Cuda&, std::size_t) { refuse(); }
+Cuda::PinnedMemory::PinnedMemory(PinnedMemory&&) noexcept = default;
+Cuda::PinnedMemory& Cuda::PinnedMemory::operator=(PinnedMemory&&) noexcept = default;
+Cuda::PinnedMemory::~PinnedMemory() = default;
 bool keeps_resident(const Cuda&, std::size_t) { refuse(); }
 
 struct Cuda::StepQueue::State {};

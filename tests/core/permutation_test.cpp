@@ -47,6 +47,22 @@ TEST_CASE("a permutation is a bijection of the numbers below n") {
   }
 }
 
+TEST_CASE("every element is found at its position") {
+  for (const std::uint64_t n : {1ull, 2ull, 3ull, 31ull, 1023ull, 1024ull, 100003ull, 1ull << 31, (1ull << 31) + 1,
+                                (1ull << 32) + 1, 1ull << 63}) {
+    for (const std::uint64_t seed : {0ull, ~0ull}) {
+      const mt::Permutation p(n, seed, 3);
+      std::size_t wrong = 0;
+      for (std::uint64_t k = 0; k < std::min<std::uint64_t>(n, 2000); ++k) {
+        const std::uint64_t i = n / 2000 == 0 ? k : k * (n / 2000);
+        wrong += p(p.position_of(i)) != i || p.position_of(p(i)) != i;
+      }
+      INFO("n " << n << " seed " << seed);
+      CHECK(wrong == 0);
+    }
+  }
+}
+
 TEST_CASE("filling a span gives what asking one by one gives") {
   for (const std::uint64_t n :
        {std::uint64_t{1}, std::uint64_t{31}, std::uint64_t{1000}, std::uint64_t{70'000}, std::uint64_t{1} << 32,

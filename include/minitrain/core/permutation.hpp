@@ -60,6 +60,11 @@ class Permutation {
       moved = static_cast<Word>(moved + (((hash >> half) * side) >> half));
       return std::min(moved, static_cast<Word>(moved - side));  // one of them is below side, the other wrapped or not
     }
+    /// What `moved` was before.
+    constexpr Word undo(Word moved, Word fixed) const noexcept {
+      const Word shift = static_cast<Word>((*this)(0, fixed));
+      return moved >= shift ? static_cast<Word>(moved - shift) : static_cast<Word>(moved + (side - shift));
+    }
   };
   /// Even rounds move l, the row; odd ones r, the column.
   template <class Word>
@@ -82,11 +87,28 @@ class Permutation {
     } while (i >= n_);
     return i;
   }
+  template <class Word>
+  constexpr std::uint64_t walk_back(std::uint64_t i) const noexcept {
+    do {
+      Word l = static_cast<Word>(i / columns_), r = static_cast<Word>(i % columns_);
+      for (std::size_t k = rounds_; k > 0; k -= 2) {
+        r = round<Word>(k - 1).undo(r, l);
+        l = round<Word>(k - 2).undo(l, r);
+      }
+      i = std::uint64_t{l} * columns_ + r;
+    } while (i >= n_);
+    return i;
+  }
 
  public:
   /// The element at position i < n.
   constexpr std::uint64_t operator()(std::uint64_t i) const noexcept {
     return is_small() ? walk<std::uint32_t>(i) : walk<std::uint64_t>(i);
+  }
+
+  /// The position of element i < n.
+  constexpr std::uint64_t position_of(std::uint64_t i) const noexcept {
+    return is_small() ? walk_back<std::uint32_t>(i) : walk_back<std::uint64_t>(i);
   }
 
   /// The elements at positions first, first + 1, ..., first + out.size() - 1, all below n. Devices have a fill_order()

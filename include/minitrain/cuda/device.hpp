@@ -68,6 +68,7 @@ class Cuda {
   class RowOrder;
   /// Rows of a data set that does not fit into the GPU's memory; cuda/row_stream.hpp.
   class RowStream;
+  class PinnedMemory;
 
   /// How tensors give their memory back: in the order of the stream, without waiting.
   class Memory {

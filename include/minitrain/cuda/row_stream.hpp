@@ -25,13 +25,37 @@ class Cuda::RowStream {
     const void* const staged = stage_bytes(device, table.data(), table.columns() * sizeof(S), rows);
     return {static_cast<const S*>(staged), Shape::matrix(rows.size(), table.columns())};
   }
+  /// `count` elements in pinned memory (PinnedMemory), copied as they are, on the GPU likewise. They must stay as they
+  /// are until the next wait().
+  template <class S>
+  const S* stage(const Cuda& device, const S* pinned, std::size_t count) {
+    return static_cast<const S*>(stage_pinned(device, pinned, count * sizeof(S)));
+  }
+  /// Waits until what was staged last has left the host's memory.
+  void wait();
 
  private:
+  const void* stage_pinned(const Cuda& device, const void* pinned, std::size_t bytes);
   const void* stage_bytes(const Cuda& device, const void* table, std::size_t row_bytes,
                           std::span<const std::uint64_t> rows);
 
   struct State;
   std::unique_ptr<State> state_;
+};
+
+/// Host memory that the GPU copies from by itself, while the host goes on.
+class Cuda::PinnedMemory {
+ public:
+  /// Throws DeviceError (out_of_memory).
+  PinnedMemory(const Cuda& device, std::size_t bytes);
+  PinnedMemory(PinnedMemory&& other) noexcept;
+  PinnedMemory& operator=(PinnedMemory&& other) noexcept;
+  ~PinnedMemory();
+  void* data() const noexcept { return data_; }
+
+ private:
+  std::shared_ptr<Context> context_;
+  void* data_ = nullptr;
 };
 
 /// Whether a data set of so many bytes is to be kept on the GPU: it takes at most four fifths of what is free.

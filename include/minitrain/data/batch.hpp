@@ -14,7 +14,9 @@ struct Batch {
   View<const T, Device> targets;            // [B, target columns]; empty for class labels
   View<const std::int32_t, Device> labels;  // [B]; empty for real targets
   std::size_t epoch = 0;
-  std::size_t position = 0;  // of the first sample in the epoch's order
+  std::size_t position = 0;       // of the first sample in the epoch's order
+  std::size_t next_position = 0;  // from which the epoch goes on behind this batch, of all ranks
+  double weight = 1;              // of the samples that all ranks have in this batch, the share that is here
 
   /// Number of samples, B.
   std::size_t size() const noexcept { return features.rows(); }

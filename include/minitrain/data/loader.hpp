@@ -2,61 +2,61 @@
 // DataLoader: a data set as batches, in an order that is a function of (seed, epoch, position) and of nothing else.
 // To build one, include the header of its device as well: minitrain/cpu.hpp for the default, Cpu.
 
-#include <minitrain/core/rows.hpp>
-#include <minitrain/core/tensor.hpp>
-#include <minitrain/data/batch.hpp>
-#include <minitrain/data/row_order.hpp>
+#include <minitrain/data/memory_feed.hpp>
+#include <minitrain/data/read_all.hpp>
+#include <minitrain/data/stream_feed.hpp>
 
 #include <iterator>
 #include <type_traits>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-struct DataLoaderOptions {
-  std::size_t batch_size = 32;  // 1 to 2^31
-  bool shuffle = false;         // a new order each epoch; else the order of the data set
-  std::uint64_t seed = 0;       // of the orders
-  bool drop_last = false;       // leave out a last batch that is not full
+/// Where a loader is: all there is to know to go on from there.
+struct LoaderState {
+  std::uint64_t seed = 0;
+  std::uint64_t epoch = 0;
+  std::uint64_t position = 0;  // samples of the epoch that were handed out, of all ranks
+
+  friend bool operator==(const LoaderState&, const LoaderState&) = default;
 };
 
-/// Gathers batches of a Dataset into buffers of its own. Nothing but the options decides what a batch holds: any
-/// position of any epoch can be asked for at once, so resuming is asking for where one was.
+/// Hands out batches of a Dataset. Nothing but the options decides what a batch holds: any position of any epoch can be
+/// asked for at once, so resuming is asking for where one was.
 ///
 ///   DataLoader loader{data, {.batch_size = 32, .shuffle = true, .seed = 11}};
 ///   for (const auto& batch : loader.epoch(e)) ...
 ///
-/// A batch is valid until the next one is made. Allocates when it is built and when a batch is larger than any before.
-/// On a device with memory of its own, the data set is copied there once, when the loader is built; on one that can
-/// (Cuda), a data set that does not fit is copied batch by batch instead.
+/// A batch is valid until the next one is made. What is in memory is gathered by the device, into buffers that grow
+/// with the largest batch so far; on a device with memory of its own, from a copy there, if it fits. What is not in
+/// memory is read ahead by workers (LoadingOptions), in slots of half a megabyte or a batch; on a device with memory of
+/// its own, a data set that fits is read into it once.
 template <class T = float, class Device = Cpu>
 class DataLoader {
  public:
-  /// Throws OptionError for a batch_size outside 1 to 2^31; DataError (empty_data) for an empty data set, and when
-  /// drop_last leaves no batch at all.
+  /// Throws OptionError for a batch_size outside 1 to 2^31 and ranks that are none; DataError (empty_data) for an empty
+  /// data set, and when drop_last leaves no batch at all.
   DataLoader(const Dataset& data, const DataLoaderOptions& options) requires std::is_same_v<Device, Cpu>
       : DataLoader(data, options, Device{}) {}
   /// The same on a device. For a trainer's accumulate(), on its own, trainer.device(): another value of the same kind
   /// may be another queue of work, which the trainer does not wait for.
   DataLoader(const Dataset& data, const DataLoaderOptions& options, const Device& device)
-      : data_(checked(data, options)),
+      : data_(reachable(checked(data, options), options, device)),
         options_(options),
         device_(device),
-        resident_(decide_resident()),
-        features_(device_, data_, data_.storage().features, data_.feature_columns(), resident_),
-        bytes_(device_, data_, data_.storage().bytes, data_.feature_columns(), resident_),
-        targets_(device_, data_, data_.storage().targets, data_.target_columns(), resident_),
-        labels_(device_, data_, data_.storage().labels, data_.is_classification() ? 1 : 0, resident_) {
-    bytes_.source.scale = data_.storage().scale;
-    bytes_.source.offset = data_.storage().offset;
-    if constexpr (keeps_order) {
-      if (resident_) device_order_.emplace(device_, data_.size(), data_.rows(), options_.shuffle);
+        order_(data_, options.shuffle, options.seed, options.loading) {
+    if (data_.in_memory() && options.loading.workers.value_or(0) == 0) {
+      memory_.reset(new MemoryFeed<T, Device>(data_, order_, device_));
+    } else {
+      const SlotLayout layout(samples_per_epoch(), options.batch_size, options.micro_batch_size, data_.sample_bytes(),
+                              options.rank, options.ranks);
+      stream_.reset(new StreamFeed<T, Device>(data_, order_, layout, options.loading, device_));
     }
-    reserve(std::min(options_.batch_size, samples_per_epoch()));
+    state_.seed = options.seed;
   }
 
   const Dataset& data() const noexcept { return data_; }
   const DataLoaderOptions& options() const noexcept { return options_; }
-  /// Samples that an epoch hands out: all, or with drop_last those in full batches.
+  /// Samples that an epoch hands out, of all ranks: all, or with drop_last those in full batches.
   std::size_t samples_per_epoch() const noexcept {
     return options_.drop_last ? data_.size() / options_.batch_size * options_.batch_size : data_.size();
   }
@@ -64,9 +64,9 @@ class DataLoader {
     return (samples_per_epoch() + options_.batch_size - 1) / options_.batch_size;
   }
 
-  /// The samples at positions [position, position + count) of an epoch, gathered by `device` (the trainer's own, so
-  /// that they share its threads). Fetches the samples behind them into the cache. Throws DataError (count_mismatch)
-  /// for positions past the end, empty_data for count = 0.
+  /// The samples at positions [position, position + count) of an epoch, or this rank's part of them, put together by
+  /// `device` (the trainer's own, so that they share its threads). Throws DataError: count_mismatch for positions past
+  /// the end, empty_data for count = 0, and what reading the samples throws; then the same can be asked for again.
   const Batch<T, Device>& next(const Device& device, std::size_t epoch, std::size_t position, std::size_t count) {
     const std::size_t n = samples_per_epoch();
     if (count == 0) throw DataError(ErrorCode::empty_data, "DataLoader: a batch of no samples: ask for at least one");
@@ -74,27 +74,66 @@ class DataLoader {
       throw DataError(ErrorCode::count_mismatch, {"DataLoader: samples ", position, " to ", position + count,
                                                   " of an epoch of ", n, ": ask for samples that are there"});
     }
-    reserve(count);
-    prepare(device, epoch, position, count);
-    batch_.epoch = epoch;
-    batch_.position = position;
-    if (count != batch_.features.rows()) shape_batch(count);
-    if (data_.storage().bytes.empty()) {
-      fetch_batch(device, features_, position);
-    } else {
-      fetch_batch(device, bytes_, position);
-    }
-    return batch_;
+    const PositionRange asked{position, count}, share = share_of(asked, options_.rank, options_.ranks);
+    batch_ =
+        memory_ ? &memory_->next(device, epoch, share.first, share.count) : &stream_->next(device, epoch, asked, share);
+    batch_->epoch = epoch;
+    batch_->position = share.first;
+    batch_->next_position = position + count;
+    batch_->weight = static_cast<double>(share.count) / static_cast<double>(count);
+    return *batch_;
   }
   const Batch<T, Device>& next(std::size_t epoch, std::size_t position, std::size_t count) {
     return next(device_, epoch, position, count);
   }
 
+  /// The next batch of batch_size samples, from epoch to epoch without end, and moves state() behind it.
+  const Batch<T, Device>& next() {
+    if (state_.position >= samples_per_epoch()) state_ = {state_.seed, state_.epoch + 1, 0};
+    if (state_.position == 0) begin_epoch(device_, state_.epoch);
+    const std::size_t left = samples_per_epoch() - state_.position;
+    const Batch<T, Device>& batch = next(state_.epoch, state_.position, std::min(left, options_.batch_size));
+    state_.position += std::min(left, options_.batch_size);
+    return batch;
+  }
+  /// Where next() goes on.
+  const LoaderState& state() const noexcept { return state_; }
+  /// Makes next() go on there, at once. Throws OptionError for another seed than the loader's, and for a position past
+  /// the end.
+  void seek(const LoaderState& state) {
+    if (state.seed != options_.seed || state.position > samples_per_epoch()) {
+      throw OptionError({"DataLoader: seek to position ", state.position, " with seed ", state.seed, ": this one has ",
+                         samples_per_epoch(), " positions and seed ", options_.seed});
+    }
+    state_ = state;
+  }
+
+  /// The numbers of the samples in a batch of this loader.
+  std::vector<std::uint64_t> samples(const Batch<T, Device>& batch) const {
+    std::vector<std::uint64_t> numbers(batch.size());
+    order_.fill(device_, batch.epoch, batch.position, numbers);
+    return numbers;
+  }
+
   /// Makes ready for an epoch what next() would: after it, asking for samples of this epoch queues nothing but the
-  /// gathering of them.
-  void begin_epoch(const Device& device, std::size_t epoch) { prepare(device, epoch, 0, 0); }
-  /// Whether the data is in the device's memory. Where it does not fit, batches are copied there one by one.
-  bool is_resident() const noexcept { return resident_; }
+  /// gathering of them. Throws DataError when a file is not what it was.
+  void begin_epoch(const Device& device, std::size_t epoch) {
+    if (memory_) return memory_->prepare(device, epoch, 0, 0);
+    stream_->begin_epoch();
+  }
+  /// Whether the data is in the device's memory. Where it is not, batches are copied there one by one.
+  bool is_resident() const noexcept { return memory_ && memory_->is_resident(); }
+
+  /// What reading ahead has done and cost; zeros where nothing is read ahead.
+  LoaderStats stats() const noexcept { return stream_ ? stream_->stats() : LoaderStats{}; }
+  /// How batches come about, in words: the order and why, workers, memory.
+  std::string explain() const {
+    std::string text = order_.describe(data_) + "; ";
+    if (memory_) return text + (is_resident() ? "in the device's memory\n" : "in host memory, copied batch by batch\n");
+    const LoaderStats now = stats();
+    return text + joined({now.workers, now.workers == 1 ? " worker reads" : " workers read", " ahead, ", now.depth,
+                          " slots, ", now.bytes, " bytes\n"});
+  }
 
   class Iterator {
    public:
@@ -107,7 +146,7 @@ class DataLoader {
     const value_type& operator*() const noexcept { return batch_; }
     const value_type* operator->() const noexcept { return &batch_; }
     Iterator& operator++() {
-      position_ += batch_.size();
+      position_ = batch_.next_position;
       load();
       return *this;
     }
@@ -118,68 +157,44 @@ class DataLoader {
 
    private:
     friend class DataLoader;
-    Iterator(DataLoader& loader, std::size_t epoch) : loader_(&loader), epoch_(epoch) { load(); }
+    Iterator(DataLoader& loader, std::size_t epoch, std::size_t position)
+        : loader_(&loader), epoch_(epoch), position_(position) {
+      loader.begin_epoch(loader.device_, epoch);
+      load();
+    }
     void load() {
-      const std::size_t left = loader_->samples_per_epoch() - position_;
-      if (left > 0) batch_ = loader_->next(epoch_, position_, std::min(left, loader_->options_.batch_size));
+      const std::size_t n = loader_->samples_per_epoch();
+      if (position_ < n)
+        batch_ = loader_->next(epoch_, position_, std::min(n - position_, loader_->options_.batch_size));
     }
 
     DataLoader* loader_;
     std::size_t epoch_;
-    std::size_t position_ = 0;
+    std::size_t position_;
     Batch<T, Device> batch_;
   };
 
-  /// All batches of an epoch, the last one as short as it is. The loader must outlive them: not for a temporary.
-  auto epoch(std::size_t epoch) & {
+  /// All batches of an epoch, or those from a position on, the last one as short as it is. The loader must outlive
+  /// them: not for a temporary.
+  auto epoch(std::size_t epoch, std::size_t position = 0) & {
     struct Range {
       DataLoader& loader;
-      std::size_t number;
-      Iterator begin() const { return Iterator(loader, number); }
+      std::size_t number, first;
+      Iterator begin() const { return Iterator(loader, number, first); }
       std::default_sentinel_t end() const noexcept { return {}; }
     };
-    return Range{*this, epoch};
+    return Range{*this, epoch, position};
   }
-  void epoch(std::size_t) && = delete;
+  void epoch(std::size_t, std::size_t = 0) && = delete;
 
  private:
-  static constexpr bool on_host = std::is_same_v<Device, Cpu>;
-  static constexpr bool keeps_order = KeepsRowOrder<Device>;
-
-  /// One array of the data set: where the device can reach it, or in host memory with a way from there.
-  template <class S>
-  struct Table {
-    Table(const Device& device, const Dataset& data, const std::vector<S>& values, std::size_t columns, bool resident) {
-      if (values.empty()) return;
-      const Shape shape{data.storage().samples, columns};
-      host = {values.data(), shape};
-      if constexpr (on_host) {
-        source.table = host;
-      } else if (resident) {
-        copy = Tensor<S, Device>(device, shape);
-        copy_from_host(device, values.data(), copy.view());
-        source.table = copy.view();
-      } else if constexpr (keeps_order) {
-        stream.emplace(device);
-      }
-    }
-    View<const S> host;
-    RowSource<S, Device> source;
-    Tensor<S, Device> copy;
-    typename DeviceRows<Device>::Stream stream{};
-  };
-
-  bool decide_resident() const {
-    if constexpr (keeps_order) {
-      return keeps_resident(device_, data_.bytes() + 2 * data_.size() * sizeof(std::uint64_t));
-    } else {
-      return true;
-    }
-  }
-
   static const Dataset& checked(const Dataset& data, const DataLoaderOptions& options) {
+    options.loading.check("DataLoader");
     if (options.batch_size == 0 || options.batch_size > std::size_t{1} << 31) {
       throw OptionError({"DataLoader: batch_size ", options.batch_size, ": ask for 1 to 2^31"});
+    }
+    if (options.ranks == 0 || options.rank >= options.ranks) {
+      throw OptionError({"DataLoader: rank ", options.rank, " of ", options.ranks, ": ask for 0 to ranks - 1"});
     }
     if (data.empty()) throw DataError(ErrorCode::empty_data, "DataLoader: the data set is empty: give it samples");
     if (options.drop_last && data.size() < options.batch_size) {
@@ -190,95 +205,28 @@ class DataLoader {
     return data;
   }
 
-  void reserve(std::size_t count) {
-    if (count <= capacity_) return;
-    Tensor<T, Device> features(device_, Shape{count, data_.feature_columns()});
-    Tensor<T, Device> targets(device_, Shape{count, data_.target_columns()});
-    Tensor<std::int32_t, Device> labels(device_, Shape{data_.is_classification() ? count : 0});
-    host_order_.reserve(count);
-    features_buffer_ = std::move(features);
-    targets_buffer_ = std::move(targets);
-    labels_buffer_ = std::move(labels);
-    batch_ = {};  // the next batch gets new views
-    capacity_ = count;
-  }
-
-  /// Views of the buffers for `count` samples; they stay from batch to batch while the number does.
-  void shape_batch(std::size_t count) {
-    batch_features_ = {features_buffer_.data(), Shape::matrix(count, data_.feature_columns())};
-    batch_.features = batch_features_;
-    if (data_.is_classification()) {
-      batch_labels_ = {labels_buffer_.data(), Shape{count}};
-      batch_.labels = batch_labels_;
-    } else if (data_.has_answers()) {
-      batch_targets_ = {targets_buffer_.data(), Shape::matrix(count, data_.target_columns())};
-      batch_.targets = batch_targets_;
-    }
-  }
-
-  void prepare(const Device& device, std::size_t epoch, std::size_t position, std::size_t count) {
-    const EpochOrder order{options_.shuffle, options_.seed};
-    if constexpr (keeps_order) {
-      if (resident_) {
-        if (epoch != device_order_epoch_) device_order_->fill(device, order.permutation(data_.size(), epoch));
-        device_order_epoch_ = epoch;
-        return;
+  /// The data set as it is; or read into memory, to be copied to a device with memory of its own that has room for it.
+  static Dataset reachable(const Dataset& data, const DataLoaderOptions& options, const Device& device) {
+    if constexpr (KeepsRowOrder<Device>) {
+      const bool asked = options.loading.workers || options.loading.mixing == Mixing::blocks;
+      if (!data.in_memory() && !asked && !data.source()->varies()) {
+        const std::uint64_t bytes = data.size() * (data.sample_bytes() + 2 * sizeof(std::uint64_t));
+        const std::uint64_t limit =
+            options.loading.memory_limit != 0 ? options.loading.memory_limit : machine_memory() / 2;
+        if (bytes <= limit && keeps_resident(device, bytes)) return read_all(data);
       }
     }
-    if (count > 0) host_order_.prepare(device, data_, order, epoch, position, count);
-  }
-
-  /// What prepare() has made ready: features out of `features`, and targets or labels.
-  template <class S>
-  void fetch_batch(const Device& device, Table<S>& features, std::size_t position) {
-    if constexpr (keeps_order) {
-      if (resident_ && data_.has_answers()) {
-        const auto rows = device_order_->rows(position, batch_.features.rows());
-        if (!data_.is_classification()) {
-          return gather(device, features.source, targets_.source, rows, batch_features_, batch_targets_);
-        }
-        return gather(device, features.source, labels_.source, rows, batch_features_, batch_labels_);
-      }
-    }
-    fetch(device, features, position, batch_features_);
-    if (data_.is_classification()) {
-      fetch(device, labels_, position, batch_labels_);
-    } else if (data_.has_answers()) {
-      fetch(device, targets_, position, batch_targets_);
-    }
-  }
-
-  template <class S, class U>
-  void fetch(const Device& device, Table<S>& table, [[maybe_unused]] std::size_t position, const View<U, Device>& out) {
-    if constexpr (keeps_order) {
-      if (resident_) return gather(device, table.source, device_order_->rows(position, out.rows()), out);
-      table.source.table = table.stream->stage(device, table.host, host_order_.rows());
-      typename Device::RowOrder::Rows all{nullptr, 0, out.rows()};
-      gather(device, table.source, all, out);
-    } else {
-      gather(device, table.source, host_order_.rows(), host_order_.next(), out);
-    }
+    return data;
   }
 
   Dataset data_;
   DataLoaderOptions options_;
   Device device_;
-  bool resident_;
-  Table<float> features_;
-  Table<std::uint8_t> bytes_;
-  Table<float> targets_;
-  Table<std::int32_t> labels_;
-
-  std::size_t capacity_ = 0;
-  Tensor<T, Device> features_buffer_, targets_buffer_;
-  Tensor<std::int32_t, Device> labels_buffer_;
-  View<T, Device> batch_features_, batch_targets_;
-  View<std::int32_t, Device> batch_labels_;
-  Batch<T, Device> batch_;
-
-  HostRowOrder host_order_;
-  typename DeviceRows<Device>::Order device_order_{};
-  std::size_t device_order_epoch_ = static_cast<std::size_t>(-1);
+  SampleOrder order_;
+  std::unique_ptr<MemoryFeed<T, Device>> memory_;  // one of the two
+  std::unique_ptr<StreamFeed<T, Device>> stream_;
+  Batch<T, Device>* batch_ = nullptr;
+  LoaderState state_;
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

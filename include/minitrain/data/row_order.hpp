@@ -1,8 +1,7 @@
 #pragma once
 // HostRowOrder: which rows of the storage an epoch visits, in host memory, a stretch at a time.
 
-#include <minitrain/core/permutation.hpp>
-#include <minitrain/data/dataset.hpp>
+#include <minitrain/data/sample_order.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -10,17 +9,6 @@
 #include <vector>
 
 namespace minitrain::inline MINITRAIN_ABI {
-
-/// The order of an epoch's samples: a Permutation by (seed, epoch), or none.
-struct EpochOrder {
-  bool shuffle = false;
-  std::uint64_t seed = 0;
-
-  std::optional<Permutation> permutation(std::size_t n, std::size_t epoch) const {
-    if (!shuffle) return std::nullopt;
-    return Permutation(n, seed, epoch);
-  }
-};
 
 /// Whether a device keeps the order of an epoch itself (cuda/row_order.hpp), and takes data that does not fit batch by
 /// batch (cuda/row_stream.hpp).
@@ -52,7 +40,7 @@ class HostRowOrder {
   /// Makes rows() those of positions [position, position + count) and next() the `count` behind them, or as many as
   /// there are.
   template <class Device>
-  void prepare(const Device& device, const Dataset& data, const EpochOrder& order, std::size_t epoch,
+  void prepare(const Device& device, const Dataset& data, const SampleOrder& order, std::size_t epoch,
                std::size_t position, std::size_t count) {
     fill(device, data, order, epoch, position, count);
     const std::size_t begin = position - first_;
@@ -66,8 +54,8 @@ class HostRowOrder {
  private:
   /// Makes rows_ hold positions [position, position + 2·count), or as many as there are.
   template <class Device>
-  void fill(const Device& device, const Dataset& data, const EpochOrder& order, std::size_t epoch, std::size_t position,
-            std::size_t count) {
+  void fill(const Device& device, const Dataset& data, const SampleOrder& order, std::size_t epoch,
+            std::size_t position, std::size_t count) {
     const std::size_t n = data.size();
     const std::size_t wanted = position + std::min(2 * count, n - position);
     const bool here = count_ > 0 && epoch == epoch_ && position >= first_ && position <= first_ + count_;
@@ -82,11 +70,7 @@ class HostRowOrder {
     epoch_ = epoch;
     count_ = std::min(rows_.size(), n - position);
     const std::span<std::uint64_t> fresh(rows_.data() + kept, count_ - kept);
-    if (const auto permutation = order.permutation(n, epoch)) {
-      fill_order(device, *permutation, first_ + kept, fresh);
-    } else {
-      for (std::size_t i = 0; i < fresh.size(); ++i) fresh[i] = first_ + kept + i;
-    }
+    order.fill(device, epoch, first_ + kept, fresh);
     if (!data.rows().empty()) {
       for (std::uint64_t& row : fresh) row = data.row(row);
     }

@@ -2,6 +2,7 @@
 // TrainerOptions: how a run goes.
 
 #include <minitrain/core/check_option.hpp>
+#include <minitrain/data/loading_options.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -18,6 +19,7 @@ struct TrainerOptions {
   std::uint64_t seed = 0;            // of initial parameters, shuffling and dropout
   double clip_norm = 0;              // largest norm of the mean gradient, over all parameters; 0: none. A longer one is
                                      // shortened, as torch.nn.utils.clip_grad_norm_ does
+  LoadingOptions loading = {};       // of data that is not in memory
 
   /// Throws OptionError for an option outside its range.
   void check() const {
@@ -33,6 +35,7 @@ struct TrainerOptions {
     positive(epochs, "epochs");
     positive(batch_size, "batch_size");
     if (micro_batch_size != 0) positive(micro_batch_size, "micro_batch_size");
+    loading.check("Trainer");
     check_option(clip_norm >= 0 && std::isfinite(clip_norm), "Trainer", "clip_norm", clip_norm,
                  "finite and at least 0, which means no clipping");
   }

@@ -51,7 +51,8 @@ class Trainer {
   /// Mean loss and accuracy over the data set.
   Evaluation evaluate(const Dataset& data) {
     check_data_set(data);
-    DataLoader<T, Device> loader = loader_of(data, {.batch_size = core_.network().capacity(), .shuffle = false});
+    DataLoader<T, Device> loader =
+        loader_of(data, {.batch_size = core_.network().capacity(), .loading = options_.loading});
     return evaluate(loader);
   }
 
@@ -59,7 +60,8 @@ class Trainer {
   Tensor<T> predict(const Dataset& data) {
     check_columns(data.feature_columns(), core_.network().input_columns());
     const auto scope = device_.arithmetic_scope();
-    DataLoader<T, Device> loader = loader_of(data, {.batch_size = core_.network().capacity(), .shuffle = false});
+    DataLoader<T, Device> loader =
+        loader_of(data, {.batch_size = core_.network().capacity(), .loading = options_.loading});
     Tensor<T> outputs(Shape{data.size(), core_.network().output_columns()});
     for (std::size_t at = 0; at < data.size(); at += core_.network().capacity()) {
       const Batch<T, Device>& batch =
@@ -214,12 +216,15 @@ class Trainer {
     }
     const std::size_t rows = core_.network().capacity();
     const MemoryPlan plan = memory_plan(device_, core_, training);
-    DataLoader<T, Device> loader =
-        loader_of(training, {.batch_size = rows, .shuffle = options_.shuffle, .seed = options_.seed});
+    DataLoader<T, Device> loader = loader_of(training, {.batch_size = options_.batch_size,
+                                                        .shuffle = options_.shuffle,
+                                                        .seed = options_.seed,
+                                                        .micro_batch_size = rows,
+                                                        .loading = options_.loading});
     std::unique_ptr<DataLoader<T, Device>> validation_loader;
     if (validation != nullptr) {
       validation_loader.reset(
-          new DataLoader<T, Device>(loader_of(*validation, {.batch_size = rows, .shuffle = false})));
+          new DataLoader<T, Device>(loader_of(*validation, {.batch_size = rows, .loading = options_.loading})));
     }
     core_.forget_recordings(device_);
     History history;

@@ -1,0 +1,54 @@
+#pragma once
+// LoadingOptions: how samples that are not in memory are read, and in which order; DataLoaderOptions.
+
+#include <minitrain/core/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// What a shuffled epoch mixes. `automatic` is by blocks when the files behind the data are larger than the memory
+/// limit, and else by samples: reading single rows of a cold file takes a hundred times as long as reading it.
+enum class Mixing {
+  automatic,
+  samples,  // any sample may come at any time
+  blocks,   // stretches of the file are drawn at random, and the samples of some tens of them mixed
+};
+
+/// For data that is not in memory; what is in memory is gathered by the device itself, unless workers are asked for.
+/// `mixing` and `memory_limit` decide the order of a shuffled epoch; the others never change a bit of any batch.
+struct LoadingOptions {
+  std::optional<std::size_t> workers = {};  // threads that read ahead; 0: none, whoever wants a batch reads it;
+                                            // nothing: one, and more while training has to wait for them
+  std::size_t depth = 0;                    // slots that are read ahead; 0: two more than workers
+  std::uint64_t memory_limit = 0;           // bytes of files in memory at a time; 0: half of what the machine has
+  Mixing mixing = Mixing::automatic;
+  double deadline = 0;  // seconds to wait for a batch before DataError (timed_out); 0: for ever
+
+  /// Throws OptionError for an option outside its range.
+  void check(const char* who) const {
+    constexpr std::size_t most = 256;
+    if (workers && *workers > most) throw OptionError({who, ": ", *workers, " workers: ask for 0 to 256"});
+    if (depth == 1 || depth > most) {
+      throw OptionError({who, ": a depth of ", depth, ": ask for 2 to 256, or 0 for the library's choice"});
+    }
+    if (!(deadline >= 0 && deadline < 1e9)) {
+      throw OptionError({who, ": a deadline of ", deadline, " seconds: ask for 0, which is none, to 1e9"});
+    }
+  }
+};
+
+struct DataLoaderOptions {
+  std::size_t batch_size = 32;  // 1 to 2^31; of all ranks together
+  bool shuffle = false;         // a new order each epoch; else the order of the data set
+  std::uint64_t seed = 0;       // of the orders, and of what varies in the samples
+  bool drop_last = false;       // leave out a last batch that is not full
+  std::size_t rank = 0;         // this loader hands out part `rank` of each batch, of `ranks` parts as equal as can be;
+  std::size_t ranks = 1;        // together they are the batch, no sample left out and none twice
+  std::size_t micro_batch_size = 0;  // pieces in which batches will be asked for, of next(); 0: whole
+  LoadingOptions loading = {};
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI
