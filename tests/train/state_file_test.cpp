@@ -7,6 +7,7 @@
 
 #include "support/catch.hpp"
 #include "support/device.hpp"
+#include "support/errors.hpp"
 
 namespace mt = minitrain;
 using test::ContainsSubstring;
@@ -93,6 +94,70 @@ TEST_CASE("a run that stops and goes on from its file is the run that never stop
   check(mt::Adam{.learning_rate = 0.01});
   check(mt::SGD{.learning_rate = 0.05, .momentum = 0.9});
   check(mt::SGD{.learning_rate = 0.05});
+}
+
+TEST_CASE("a run stopped after any step of an epoch goes on as the run that never stopped", "[state][exactness]") {
+  const TemporaryPath path("inside.safetensors");
+  const auto options = [](std::size_t epochs, std::size_t micro) {
+    return mt::TrainerOptions{.epochs = epochs, .batch_size = 16, .micro_batch_size = micro, .seed = 7};
+  };
+  mt::Trainer whole{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::Adam{}, options(3, 0)};
+  const auto history = whole.fit(data());
+  for (std::size_t stop = 1; stop <= 12; ++stop) {  // 6 steps to an epoch
+    mt::Trainer first{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::Adam{}, options(3, 5)};
+    std::size_t epochs = 0, position = 0;
+    first.fit(data(), {.on_step = [&](const mt::StepEvent& e) {
+                if (e.step != stop) return;
+                first.save(path.get());
+                epochs = first.epochs(), position = first.position();
+                first.request_stop();
+              }});
+    CHECK(epochs == (stop - 1) / 6);  // after the last step of an epoch, it is not counted yet
+    CHECK(position == std::min<std::size_t>(90, ((stop - 1) % 6 + 1) * 16));
+    CHECK(first.epochs() == stop / 6);
+    CHECK(first.position() == stop % 6 * 16);
+    mt::Trainer second{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::Adam{}, options(3 - epochs, 16)};
+    second.load(path.get());
+    CHECK(second.epochs() == epochs);
+    CHECK(second.position() == position);
+    const auto rest = second.fit(data());
+    INFO("stopped after step " << stop);
+    CHECK(second.parameters() == whole.parameters());
+    CHECK(second.steps() == whole.steps());
+    CHECK(rest.epochs.back().training.loss == history.epochs.back().training.loss);
+    const mt::EpochRecord& resumed = rest.epochs.front();
+    CHECK(resumed.training.loss == history.epochs[resumed.epoch].training.loss);
+    CHECK(resumed.training.accuracy == history.epochs[resumed.epoch].training.accuracy);
+    CHECK(resumed.steps == 6);
+  }
+}
+
+TEST_CASE("a position that cannot be is refused", "[state][bad input]") {
+  const TemporaryPath path("position.safetensors");
+  auto trainer = make(1);
+  trainer.fit(data(), {.on_step = [&](const mt::StepEvent& e) {
+                if (e.step == 3) trainer.save(path.get()), trainer.request_stop();
+              }});
+  const auto change = [&](const char* key, const char* value) {
+    const mt::SafetensorsFile file(path.get());
+    std::vector<std::pair<std::string, std::string>> metadata;
+    for (const char* const known :
+         {"minitrain.version", "minitrain.optimizer", "minitrain.steps", "minitrain.seed", "minitrain.epochs",
+          "minitrain.epoch.position", "minitrain.epoch.samples", "minitrain.epoch.steps", "minitrain.epoch.loss",
+          "minitrain.epoch.weight", "minitrain.epoch.right", "minitrain.epoch.order"}) {
+      metadata.emplace_back(known, std::string(key) == known ? value : *file.metadata(known));
+    }
+    const TemporaryPath changed("position_changed.safetensors");
+    mt::write_safetensors(changed.get(), file.tensors(), metadata);
+    auto other = make(1);
+    test::check_error<mt::DataError>(
+        mt::ErrorCode::bad_header, [&] { other.load(changed.get()); }, "position_changed");
+    CHECK(other.position() == 0);
+  };
+  change("minitrain.epoch.position", "91");
+  change("minitrain.epoch.position", "-1");
+  change("minitrain.epoch.loss", "nan");
+  change("minitrain.epoch.loss", "");
 }
 
 TEST_CASE("files of float widen into a double model", "[state]") {

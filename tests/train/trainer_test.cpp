@@ -8,6 +8,7 @@
 
 #include "support/catch.hpp"
 #include "support/device.hpp"
+#include "support/errors.hpp"
 #include "train/support.hpp"
 
 namespace mt = minitrain;
@@ -177,31 +178,48 @@ TEST_CASE("callbacks hear every step and epoch, and can stop the run", "[train]"
   CHECK(trainer.steps() == 14);
 }
 
-TEST_CASE("an epoch that an exception left unfinished is no state to save", "[train][bad input]") {
+TEST_CASE("an exception of a callback leaves a trainer that goes on behind the last step", "[train]") {
   const auto data = labelled(100);
   mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};
-  const auto stop_at = [&](std::size_t step) {
-    return mt::Callbacks{.on_step = [=](const mt::StepEvent& e) {
-      if (e.step == step) throw std::runtime_error("mine");
-    }};
-  };
-  CHECK_THROWS_AS(trainer.fit(data, stop_at(2)), std::runtime_error);
-  CHECK_THROWS_WITH(trainer.save("never.safetensors"), ContainsSubstring("an epoch is not finished"));
+  mt::Trainer whole{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};
+  CHECK_THROWS_AS(trainer.fit(data, {.on_step =
+                                         [](const mt::StepEvent& e) {
+                                           if (e.step == 2) throw std::runtime_error("mine");
+                                         }}),
+                  std::runtime_error);
+  CHECK(trainer.steps() == 2);
+  CHECK(trainer.accumulated() == 0);
   CHECK(trainer.epochs() == 0);
-  CHECK(trainer.fit(data).epochs.front().epoch == 0);
+  CHECK(trainer.position() == 64);
+  const mt::EpochRecord rest = trainer.fit(data).epochs.front();
+  CHECK(rest.finished);
+  CHECK(rest.steps == 4);
+  CHECK(rest.training.samples == 100);
+  CHECK(trainer.position() == 0);
   CHECK(trainer.epochs() == 1);
-  CHECK_NOTHROW(trainer.save("trainer_test_state.safetensors"));
-  std::remove("trainer_test_state.safetensors");
+  const mt::EpochRecord all = whole.fit(data).epochs.front();
+  CHECK(rest.training.loss == all.training.loss);
+  CHECK(rest.training.accuracy == all.training.accuracy);
+  CHECK(trainer.parameters() == whole.parameters());
 }
 
-TEST_CASE("an exception of a callback leaves a trainer that goes on", "[train]") {
-  const auto data = labelled(100);
+TEST_CASE("an unfinished epoch wants the data it began with, or to be ended", "[train][bad input]") {
   mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, {.batch_size = 32}};
-  CHECK_THROWS_AS(trainer.fit(data, {.on_step = [](const mt::StepEvent&) { throw std::runtime_error("mine"); }}),
-                  std::runtime_error);
-  CHECK(trainer.steps() == 1);
-  CHECK(trainer.accumulated() == 0);
-  CHECK(trainer.fit(data).steps() == 4);
+  std::size_t heard = 0;
+  const auto stopped = trainer.fit(labelled(100), {.on_step = [&](const mt::StepEvent&) { trainer.request_stop(); },
+                                                   .on_epoch = [&](const mt::EpochRecord&) { ++heard; }});
+  CHECK(heard == 0);
+  CHECK_FALSE(stopped.epochs.front().finished);
+  CHECK(std::isnan(stopped.epochs.front().validation.loss));
+  test::check_error<mt::DataError>(
+      mt::ErrorCode::count_mismatch, [&] { trainer.fit(labelled(99)); }, "at sample 32 of 100", "has 99",
+      "end_epoch()");
+  CHECK(trainer.position() == 32);
+  trainer.end_epoch();
+  CHECK(trainer.epochs() == 1);
+  CHECK(trainer.fit(labelled(99)).epochs.front().epoch == 1);
+  trainer.end_epoch();  // nothing to end
+  CHECK(trainer.epochs() == 2);
 }
 
 TEST_CASE("explain says what will run", "[train]") {
@@ -280,6 +298,7 @@ TEST_CASE("parameters that stop being finite are noticed", "[train][bad input]")
                       mt::SGD{.learning_rate = 1e30}};
   const auto data = mt::Dataset::regression(x, y);
   CHECK_THROWS_WITH(trainer.fit(data), ContainsSubstring("not all parameters are finite"));
+  trainer.end_epoch();
   CHECK_THROWS_WITH(trainer.fit(data), ContainsSubstring("not all of them are finite: begin again"));
   CHECK_THROWS_AS(trainer.save_weights("never.safetensors"), mt::NumericError);
 }

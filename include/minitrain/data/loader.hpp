@@ -124,6 +124,8 @@ class DataLoader {
   /// Whether the data is in the device's memory. Where it is not, batches are copied there one by one.
   bool is_resident() const noexcept { return memory_ && memory_->is_resident(); }
 
+  /// The kind of the order, for a state to tell it from another: an epoch goes on as it began only in the same one.
+  std::string order() const { return order_.kind(); }
   /// What reading ahead has done and cost; zeros where nothing is read ahead.
   LoaderStats stats() const noexcept { return stream_ ? stream_->stats() : LoaderStats{}; }
   /// How batches come about, in words: the order and why, workers, memory.

@@ -52,6 +52,12 @@ class SampleOrder {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = first + i;
   }
 
+  /// "in order", "samples shuffled", "64 blocks of 1024 samples shuffled"
+  std::string kind() const {
+    if (!shuffle_) return "in order";
+    if (!blocks_) return "samples shuffled";
+    return joined({blocks_->window, " blocks of ", blocks_->samples, " samples shuffled"});
+  }
   /// "samples shuffled", "blocks of 1048576 bytes shuffled, 64 at a time mixed: ..."
   std::string describe(const Dataset& data) const {
     const char* const shuffled = shuffle_ ? "shuffled" : "in order";

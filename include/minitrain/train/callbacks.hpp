@@ -17,10 +17,10 @@ struct StepEvent {
   double loss = 0;  // mean over the batch, before the step
 };
 
-/// Called on the thread that called fit(); they may evaluate, predict, save_weights(), call request_stop() of the
-/// trainer and, in on_epoch, save(). What would train or load throws OptionError. An exception leaves fit() with the
-/// trainer as it is after the last whole step. Denormal numbers are flushed while
-/// on_step runs.
+/// Called on the thread that called fit(); they may evaluate, predict, save(), save_weights() and call request_stop()
+/// of the trainer. What would train or load throws OptionError. An exception leaves fit() with the trainer as it is
+/// after the last whole step, from which the next fit() goes on. Denormal numbers are flushed while on_step runs.
+/// on_epoch hears of whole epochs only.
 struct Callbacks {
   std::function<void(const StepEvent&)> on_step{};
   std::function<void(const EpochRecord&)> on_epoch{};

@@ -59,7 +59,8 @@ inline void check_data(const Dataset& data, const ModelDescription& model, bool 
                      {"Trainer: the model has ", wanted, " outputs, the data ", found,
                       (labels ? " classes" : " target columns"), ": change the last layer or the data"});
   }
-  if (labels || !(target_range.second < std::numeric_limits<double>::infinity())) return;
+  // What is read while it is used is checked then.
+  if (labels || !data.in_memory() || !(target_range.second < std::numeric_limits<double>::infinity())) return;
   for (std::size_t i = 0; i < data.size(); ++i) {
     for (std::size_t j = 0; j < found; ++j) check_target(static_cast<double>(data.target(i, j)), i, target_range);
   }
@@ -74,6 +75,16 @@ std::pair<T, std::size_t> find_outside(const Device& device, const View<const T,
   T value{};
   if (at < view.size()) copy_to_host(device, View<const T, Device>(view.data() + at, Shape{1}), &value);
   return {value, at};
+}
+
+/// Throws DataError for a target outside the range; sample_of(i) names sample i of the batch.
+template <class T, class Device, class SampleOf>
+void check_targets(const Device& device, const Batch<T, Device>& batch, std::pair<double, double> range,
+                   const SampleOf& sample_of) {
+  if (!(range.second < std::numeric_limits<double>::infinity())) return;
+  const auto [target, at] = find_outside(device, batch.targets, range.first, range.second);
+  if (at < batch.targets.size())
+    check_target(static_cast<double>(target), sample_of(at / batch.targets.columns()), range);
 }
 
 /// The same for one batch, whose labels nobody has looked at yet.
@@ -96,9 +107,8 @@ void check_batch(const Device& device, const Batch<T, Device>& batch, const Mode
     throw ShapeError(ErrorCode::shape_mismatch,
                      {"accumulate: targets ", to_string(batch.targets.shape()), ", wanted [", rows, ", ", outputs, "]",
                       (batch.labels.empty() ? "" : ": this loss takes no labels")});
-  } else if (target_range.second < std::numeric_limits<double>::infinity()) {
-    const auto [target, at] = find_outside(device, batch.targets, target_range.first, target_range.second);
-    if (at < batch.targets.size()) check_target(static_cast<double>(target), at / outputs, target_range);
+  } else {
+    check_targets(device, batch, target_range, [](std::size_t i) { return i; });
   }
 }
 

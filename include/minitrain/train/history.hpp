@@ -19,10 +19,11 @@ struct Evaluation {
 /// One pass over the training data.
 struct EpochRecord {
   std::size_t epoch = 0;    // counted from 0 over the trainer's life
+  bool finished = true;     // false: it was stopped in the middle, and the next fit() goes on with it
   std::size_t steps = 0;    // optimizer steps in this epoch
   Evaluation training{};    // accumulated while training: each batch by the parameters before its step
   Evaluation validation{};  // after the epoch; NaN without validation data
-  double seconds = 0;       // of training and on_step, without validation
+  double seconds = 0;       // of training and on_step in this fit(), without validation
   double samples_per_second = 0;
 };
 
@@ -30,7 +31,7 @@ struct EpochRecord {
 struct History {
   std::vector<EpochRecord> epochs{};
 
-  /// Optimizer steps of all epochs.
+  /// Optimizer steps of all epochs; of one that went on after a stop, also those from before it.
   std::size_t steps() const noexcept {
     std::size_t count = 0;
     for (const EpochRecord& epoch : epochs) count += epoch.steps;

@@ -30,9 +30,10 @@ struct MemoryPlan {
   }
 };
 
-/// Bytes of a data set on a device: of a copy of it, or 0 where it does not fit and comes batch by batch.
+/// Bytes of a data set on a device: of a copy of it, or 0 where it comes batch by batch.
 template <class Device>
 std::size_t data_set_bytes(const Device& device, const Dataset& data) {
+  if (!data.in_memory()) return 0;
   const std::size_t bytes = data.bytes();
   if constexpr (requires { keeps_resident(device, bytes); }) {
     if (!keeps_resident(device, bytes)) return 0;

@@ -20,6 +20,19 @@ class TrueInScope {
   bool& flag_;
 };
 
+/// Calls f() when the scope is left.
+template <class F>
+class OnExit {
+ public:
+  explicit OnExit(F f) : f_(std::move(f)) {}
+  ~OnExit() { f_(); }
+  OnExit(const OnExit&) = delete;
+  OnExit& operator=(const OnExit&) = delete;
+
+ private:
+  F f_;
+};
+
 /// Calls f() when an exception leaves the scope. What f throws gives way to that exception.
 template <class F>
 class OnException {

@@ -8,6 +8,7 @@
 
 #include <minitrain/io/safetensors.hpp>
 #include <minitrain/train/accumulator.hpp>
+#include <minitrain/train/run_progress.hpp>
 
 #include <charconv>
 #include <cmath>
@@ -119,18 +120,6 @@ std::vector<T> read_slab(const SafetensorsFile& file, const std::string& path,
   return slab;
 }
 
-inline std::size_t read_count(const SafetensorsFile& file, const std::string& path, const char* key) {
-  const std::string* text = file.metadata(key);
-  std::size_t value = 0;
-  if (text != nullptr) {
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (error == std::errc() && end == text->data() + text->size()) return value;
-  }
-  throw DataError(ErrorCode::bad_header, {detail::io::shown(path), ": no number \"", key,
-                                          "\" in the metadata: this is not a training state; load_weights() takes "
-                                          "files with weights alone"});
-}
-
 /// No file is replaced by one that load() would refuse.
 template <class T, class Device>
 void refuse_non_finite(const Device& device, const View<const T, Device>& parameters, const std::string& path) {
@@ -208,8 +197,8 @@ void read_weights(const Device& device, Accumulator<T, Device>& core, const std:
 }
 
 template <class T, class Device>
-void write_state(const Device& device, const Accumulator<T, Device>& core, std::size_t epochs, std::uint64_t seed,
-                 const std::string& path) {
+void write_state(const Device& device, const Accumulator<T, Device>& core, const RunProgress& progress,
+                 std::uint64_t seed, const std::string& path) {
   if (core.accumulated() > 0) {
     throw OptionError({"save: ", core.accumulated(), " samples are accumulated and not yet used: call update() first"});
   }
@@ -220,21 +209,21 @@ void write_state(const Device& device, const Accumulator<T, Device>& core, std::
     file.add(device, core.network().list(), core.moments()[i].view(),
              joined({"optimizer.", core.rule().moment_name(i), "."}));
   }
-  const std::pair<std::string, std::string> metadata[] = {{"minitrain.version", MINITRAIN_VERSION},
-                                                          {"minitrain.optimizer", core.rule().name()},
-                                                          {"minitrain.steps", std::to_string(core.steps())},
-                                                          {"minitrain.epochs", std::to_string(epochs)},
-                                                          {"minitrain.seed", std::to_string(seed)}};
+  std::vector<std::pair<std::string, std::string>> metadata{{"minitrain.version", MINITRAIN_VERSION},
+                                                            {"minitrain.optimizer", core.rule().name()},
+                                                            {"minitrain.steps", std::to_string(core.steps())},
+                                                            {"minitrain.seed", std::to_string(seed)}};
+  append_metadata(progress, metadata);
   file.write(path, metadata);
 }
 
-/// Returns the epochs done. Everything is read and checked before anything changes.
+/// Returns how far the run was. Everything is read and checked before anything changes.
 template <class T, class Device>
-std::size_t read_state(const Device& device, Accumulator<T, Device>& core, std::uint64_t seed,
+RunProgress read_state(const Device& device, Accumulator<T, Device>& core, std::uint64_t seed,
                        const std::string& path) {
   const SafetensorsFile file(path);
   const std::size_t steps = detail::read_count(file, path, "minitrain.steps");
-  const std::size_t epochs = detail::read_count(file, path, "minitrain.epochs");
+  RunProgress progress = read_progress(file, path);
   const std::string* optimizer = file.metadata("minitrain.optimizer");
   if (optimizer == nullptr || *optimizer != core.rule().name()) {
     throw DataError(
@@ -266,7 +255,7 @@ std::size_t read_state(const Device& device, Accumulator<T, Device>& core, std::
   detail::put_slab(device, parameters, core.network().parameters());
   for (std::size_t i = 0; i < moments.size(); ++i) detail::put_slab(device, moments[i], core.moments()[i]);
   core.set_steps(steps);
-  return epochs;
+  return progress;
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

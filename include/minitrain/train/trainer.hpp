@@ -1,7 +1,6 @@
 #pragma once
 // Trainer: trains a model on a device. Include <minitrain/trainer.hpp>.
 
-#include <minitrain/data/loader.hpp>
 #include <minitrain/nn/loss.hpp>
 #include <minitrain/train/callbacks.hpp>
 #include <minitrain/train/checks.hpp>
@@ -10,6 +9,7 @@
 #include <minitrain/train/options.hpp>
 #include <minitrain/train/scope.hpp>
 #include <minitrain/train/state_file.hpp>
+#include <minitrain/train/whole_data.hpp>
 
 #include <chrono>
 
@@ -38,37 +38,34 @@ class Trainer {
   /// Trains for options().epochs epochs. Throws DataError or ShapeError, before anything has changed, when the data
   /// does not fit the model; NumericError when the loss stops being finite, with the parameters as before that step,
   /// and, after an epoch, when a parameter is not finite. What throws in the middle of an epoch leaves the steps before
-  /// it done and the epoch unfinished: the next fit() begins it again.
+  /// it done and the epoch unfinished: the next fit() goes on with it, as the first of its epochs.
   History fit(const Dataset& training, const Callbacks& callbacks = {}) { return run(training, nullptr, callbacks); }
   /// The same, and evaluates on `validation` after every epoch.
   History fit(const Dataset& training, const Dataset& validation, const Callbacks& callbacks = {}) {
     return run(training, &validation, callbacks);
   }
-  /// From a callback: makes the running fit() return after this step or epoch. An epoch that ends so counts as one; the
-  /// rest of its samples is not seen.
+  /// From a callback: makes the running fit() return after this step or epoch. The next fit(), of this trainer or of
+  /// one that load()s what save() wrote, goes on with the unfinished epoch where it stopped, to the sample; it is the
+  /// first of the epochs of that fit().
   void request_stop() noexcept { stop_requested_ = true; }
+  /// Counts an unfinished epoch as done: the rest of its samples is not seen.
+  void end_epoch() {
+    refuse_in_callback("end_epoch");
+    if (progress_.in_epoch()) progress_.end_epoch();
+  }
 
   /// Mean loss and accuracy over the data set.
   Evaluation evaluate(const Dataset& data) {
     check_data_set(data);
-    DataLoader<T, Device> loader =
-        loader_of(data, {.batch_size = core_.network().capacity(), .loading = options_.loading});
-    return evaluate(loader);
+    DataLoader<T, Device> loader = loader_of(data);
+    return evaluate_all(device_, core_, loader);
   }
 
   /// The model's output for every sample: [samples, outputs].
   Tensor<T> predict(const Dataset& data) {
     check_columns(data.feature_columns(), core_.network().input_columns());
-    const auto scope = device_.arithmetic_scope();
-    DataLoader<T, Device> loader =
-        loader_of(data, {.batch_size = core_.network().capacity(), .loading = options_.loading});
-    Tensor<T> outputs(Shape{data.size(), core_.network().output_columns()});
-    for (std::size_t at = 0; at < data.size(); at += core_.network().capacity()) {
-      const Batch<T, Device>& batch =
-          loader.next(device_, 0, at, std::min(core_.network().capacity(), data.size() - at));
-      core_.predict(device_, batch.features, outputs.data() + at * outputs.columns());
-    }
-    return outputs;
+    DataLoader<T, Device> loader = loader_of(data);
+    return predict_all(device_, core_, loader);
   }
   /// The same for rows of features [n, columns] in the device's memory, or [columns] for one row:
   ///   trainer.predict(View<const float>(values.data(), Shape{rows, columns}))
@@ -99,12 +96,14 @@ class Trainer {
   Evaluation update() {
     refuse_in_callback("update");
     const auto scope = device_.arithmetic_scope();
-    return mean(core_.update(device_));
+    return mean(core_, core_.update(device_));
   }
   /// Optimizer steps done over the trainer's life.
   std::size_t steps() const noexcept { return core_.steps(); }
   /// Epochs done over the trainer's life.
-  std::size_t epochs() const noexcept { return epochs_; }
+  std::size_t epochs() const noexcept { return progress_.epochs; }
+  /// Samples done of an epoch that is not finished; 0 between epochs.
+  std::size_t position() const noexcept { return progress_.done.samples; }
   const TrainerOptions& options() const noexcept { return options_; }
   /// The device it trains on. What is given to accumulate() and predict() is made with it, or with a copy of it.
   const Device& device() const noexcept { return device_; }
@@ -122,22 +121,15 @@ class Trainer {
     read_weights(device_, core_, path);
   }
   /// save_weights() and what a trainer of the same model, optimizer and options needs to go on as if it had never
-  /// stopped: the optimizer's moments, steps and epochs done. At the end of an epoch: throws OptionError in the middle
-  /// of one (from on_step, or after an exception that left one unfinished), and while samples are accumulated.
-  void save(const std::string& path) const {
-    if (in_epoch_) {
-      throw OptionError(
-          "save: an epoch is not finished, and a state holds whole epochs: save in on_epoch or after fit()");
-    }
-    write_state(device_, core_, epochs_, options_.seed, path);
-  }
+  /// stopped: the optimizer's moments, steps and epochs done, and where in an epoch it is. From a callback or outside
+  /// of fit(), after any step; throws OptionError while samples are accumulated.
+  void save(const std::string& path) const { write_state(device_, core_, progress_, options_.seed, path); }
   /// Throws DataError when the file is not a state of this model, optimizer and seed; the trainer is unchanged then.
   /// The file does not hold the options, the learning rate or the loss: a run goes on as it began only with the same
   /// ones. Nor does it hold the loss scale of Math::fp16, which begins anew.
   void load(const std::string& path) {
     refuse_in_callback("load");
-    epochs_ = read_state(device_, core_, options_.seed, path);
-    in_epoch_ = false;
+    progress_ = read_state(device_, core_, options_.seed, path);
   }
 
   /// What runs, in words: model, loss, optimizer, device, memory, the micro-batch and why.
@@ -152,13 +144,9 @@ class Trainer {
     return with_memory_plan(device_, memory_plan(device_, core_, data),
                             [&] { return DataLoader<T, Device>(data, options, device_); });
   }
-
-  Evaluation mean(const Totals& totals) const {
-    Evaluation result{.samples = totals.samples};
-    if (totals.samples == 0) return result;
-    result.loss = totals.loss / totals.weight;
-    if (core_.objective().counts_right_answers()) result.accuracy = totals.right / static_cast<double>(totals.samples);
-    return result;
+  /// Of a data set that is looked at from front to back.
+  DataLoader<T, Device> loader_of(const Dataset& data) const {
+    return loader_of(data, {.batch_size = core_.network().capacity(), .loading = options_.loading});
   }
 
   /// Drops what has accumulated when something throws, so that no half of a sum stays behind.
@@ -180,7 +168,12 @@ class Trainer {
     all_or_nothing([&] {
       for (std::size_t count; at < end; at += count) {
         count = std::min(core_.network().capacity(), end - at);
-        core_.accumulate(device_, loader.next(device_, epochs_, at, count));
+        const Batch<T, Device>& batch = loader.next(device_, progress_.epochs, at, count);
+        if (!loader.data().in_memory() && !core_.objective().uses_labels()) {
+          check_targets(device_, batch, core_.objective().target_range(),
+                        [&](std::size_t i) { return loader.samples(batch)[i]; });
+        }
+        core_.accumulate(device_, batch);
       }
     });
   }
@@ -193,17 +186,6 @@ class Trainer {
     if (running_) {
       throw OptionError({what, ": called from a callback of fit(), which is training this model: call it after"});
     }
-  }
-
-  Evaluation evaluate(DataLoader<T, Device>& loader) {
-    const auto scope = device_.arithmetic_scope();
-    const std::size_t rows = core_.network().capacity(), samples = loader.samples_per_epoch();
-    Totals totals;
-    for (std::size_t at = 0; at < samples; at += rows) {
-      const Batch<T, Device>& batch = loader.next(device_, 0, at, std::min(rows, samples - at));
-      totals.add(core_.evaluate(device_, batch));
-    }
-    return mean(totals);
   }
 
   History run(const Dataset& training, const Dataset* validation, const Callbacks& callbacks) {
@@ -222,10 +204,10 @@ class Trainer {
                                                         .micro_batch_size = rows,
                                                         .loading = options_.loading});
     std::unique_ptr<DataLoader<T, Device>> validation_loader;
-    if (validation != nullptr) {
-      validation_loader.reset(
-          new DataLoader<T, Device>(loader_of(*validation, {.batch_size = rows, .loading = options_.loading})));
-    }
+    if (validation != nullptr) validation_loader.reset(new DataLoader<T, Device>(loader_of(*validation)));
+    check_continues(progress_, loader.samples_per_epoch(), loader.order());
+    progress_.samples = loader.samples_per_epoch();
+    progress_.order = loader.order();
     core_.forget_recordings(device_);
     History history;
     history.epochs.reserve(std::min<std::size_t>(options_.epochs, 1024));
@@ -233,69 +215,67 @@ class Trainer {
     const TrueInScope running(running_);
     for (std::size_t e = 0; e < options_.epochs && !stop_requested_; ++e) {
       EpochRecord record = with_memory_plan(device_, plan, [&] { return train_epoch(loader, callbacks); });
-      if (validation_loader != nullptr) record.validation = evaluate(*validation_loader);
+      if (record.finished && validation_loader) record.validation = evaluate_all(device_, core_, *validation_loader);
       history.epochs.push_back(record);
-      if (callbacks.on_epoch) callbacks.on_epoch(record);
+      if (record.finished && callbacks.on_epoch) callbacks.on_epoch(record);
     }
     return history;
   }
 
+  /// The rest of the current epoch, or as much of it as until a stop.
   EpochRecord train_epoch(DataLoader<T, Device>& loader, const Callbacks& callbacks) {
     const auto scope = device_.arithmetic_scope();
     const Clock::time_point start = Clock::now();
-    const std::size_t samples = loader.samples_per_epoch();
-    EpochRecord record{.epoch = epochs_};
-    Totals totals;
-    std::size_t at = 0;
-    const std::size_t steps_before = core_.steps();
+    const std::size_t samples = loader.samples_per_epoch(), first = progress_.done.samples;
+    const std::size_t steps_before = core_.steps() - progress_.steps;
+    EpochRecord record{.epoch = progress_.epochs};
+    Totals& totals = progress_.done;
     const bool queue = !callbacks.on_step && core_.can_queue();
-    const OnException settle([&] { core_.settle(device_, totals); });  // so that no queued step stays in doubt
-    if (queue) loader.begin_epoch(device_, epochs_);
-    while (at < samples && !stop_requested_) {
-      const std::size_t end = std::min(samples, at + options_.batch_size);
+    loader.begin_epoch(device_, progress_.epochs);
+    const OnException settle([&] {  // so that no queued step stays in doubt
+      const OnExit count([&] { progress_.steps = core_.steps() - steps_before; });
+      core_.settle(device_, totals);
+    });
+    for (std::size_t at = first, end; at < samples && !stop_requested_; at = end) {
+      end = std::min(samples, at + options_.batch_size);
       if (queue) {
         core_.queue_step(device_, at, end - at, loader.is_resident(), totals,
                          [&] { accumulate_checked(loader, at, end); });
-        at = end;
-        in_epoch_ = true;
         continue;
       }
       accumulate_checked(loader, at, end);
-      at = end;
       const std::size_t steps = core_.steps();
       const Totals step = core_.update(device_);
       totals.add(step);
-      if (core_.steps() == steps) continue;  // a batch that weighs nothing
-      in_epoch_ = true;
-      if (callbacks.on_step) {
-        callbacks.on_step({.step = core_.steps(),
-                           .epoch = epochs_,
-                           .samples = at,
-                           .of_samples = samples,
-                           .loss = step.loss / step.weight});
-      }
+      progress_.steps = core_.steps() - steps_before;
+      if (core_.steps() == steps || !callbacks.on_step) continue;  // a batch that weighs nothing makes no step
+      callbacks.on_step({.step = core_.steps(),
+                         .epoch = progress_.epochs,
+                         .samples = end,
+                         .of_samples = samples,
+                         .loss = step.loss / step.weight});
     }
     if (queue) core_.settle(device_, totals);
-    record.steps = core_.steps() - steps_before;
+    progress_.steps = record.steps = core_.steps() - steps_before;
     if (!all_finite(device_, View<const T, Device>(core_.network().parameters().view()))) {
       throw NumericError({"fit: after step ", core_.steps(),
                           " not all parameters are finite: begin again with a lower learning rate"});
     }
-    record.training = mean(totals);
+    record.training = mean(core_, totals);
     record.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    record.samples_per_second = record.seconds > 0 ? static_cast<double>(at) / record.seconds : 0;
-    ++epochs_;
-    in_epoch_ = false;
+    const auto seen = static_cast<double>(totals.samples - first);
+    record.samples_per_second = record.seconds > 0 ? seen / record.seconds : 0;
+    record.finished = totals.samples == samples;
+    if (record.finished) progress_.end_epoch();
     return record;
   }
 
   Device device_;
   TrainerOptions options_;
   Core core_;
-  std::size_t epochs_ = 0;
+  RunProgress progress_;
   bool stop_requested_ = false;
-  bool running_ = false;   // inside fit()
-  bool in_epoch_ = false;  // some steps of an epoch are done, and not all
+  bool running_ = false;  // inside fit()
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,0 +1,97 @@
+#pragma once
+// RunProgress: how far a run is, to the sample, and how that stands in a file.
+
+#include <minitrain/io/safetensors.hpp>
+#include <minitrain/train/totals.hpp>
+
+#include <charconv>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// Whole epochs, and the part of the next one that is done.
+struct RunProgress {
+  std::size_t epochs = 0;   // whole ones
+  Totals done{};            // of the unfinished epoch; done.samples is the position in its order
+  std::size_t steps = 0;    // of the unfinished epoch
+  std::size_t samples = 0;  // that an epoch has in all
+  std::string order{};      // in which epochs go through them: DataLoader::order()
+
+  bool in_epoch() const noexcept { return done.samples > 0; }
+  void end_epoch() noexcept {
+    ++epochs;
+    done = {};
+    steps = 0;
+  }
+};
+
+namespace detail {
+
+inline std::size_t read_count(const SafetensorsFile& file, const std::string& path, const char* key) {
+  const std::string* text = file.metadata(key);
+  std::size_t value = 0;
+  if (text != nullptr) {
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (error == std::errc() && end == text->data() + text->size()) return value;
+  }
+  throw DataError(ErrorCode::bad_header, {detail::io::shown(path), ": no number \"", key,
+                                          "\" in the metadata: this is not a training state; load_weights() takes "
+                                          "files with weights alone"});
+}
+
+inline double read_real(const SafetensorsFile& file, const std::string& path, const char* key) {
+  const std::string* text = file.metadata(key);
+  double value = 0;
+  if (text != nullptr) {
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (error == std::errc() && end == text->data() + text->size() && value - value == 0) return value;
+  }
+  throw DataError(ErrorCode::bad_header,
+                  {detail::io::shown(path), ": no finite number \"", key, "\" in the metadata: save the state again"});
+}
+
+}  // namespace detail
+
+/// For the metadata of a state; real numbers in so many digits that they come back as they were.
+inline void append_metadata(const RunProgress& progress, std::vector<std::pair<std::string, std::string>>& metadata) {
+  metadata.emplace_back("minitrain.epochs", std::to_string(progress.epochs));
+  if (!progress.in_epoch()) return;
+  metadata.emplace_back("minitrain.epoch.position", std::to_string(progress.done.samples));
+  metadata.emplace_back("minitrain.epoch.samples", std::to_string(progress.samples));
+  metadata.emplace_back("minitrain.epoch.steps", std::to_string(progress.steps));
+  metadata.emplace_back("minitrain.epoch.loss", joined({progress.done.loss}));
+  metadata.emplace_back("minitrain.epoch.weight", joined({progress.done.weight}));
+  metadata.emplace_back("minitrain.epoch.right", joined({progress.done.right}));
+  metadata.emplace_back("minitrain.epoch.order", progress.order);
+}
+
+/// Throws DataError (bad_header) when something is missing, or cannot be.
+inline RunProgress read_progress(const SafetensorsFile& file, const std::string& path) {
+  RunProgress progress{.epochs = detail::read_count(file, path, "minitrain.epochs")};
+  if (file.metadata("minitrain.epoch.position") == nullptr) return progress;
+  progress.done.samples = detail::read_count(file, path, "minitrain.epoch.position");
+  progress.samples = detail::read_count(file, path, "minitrain.epoch.samples");
+  progress.steps = detail::read_count(file, path, "minitrain.epoch.steps");
+  progress.done.loss = detail::read_real(file, path, "minitrain.epoch.loss");
+  progress.done.weight = detail::read_real(file, path, "minitrain.epoch.weight");
+  progress.done.right = detail::read_real(file, path, "minitrain.epoch.right");
+  if (const std::string* order = file.metadata("minitrain.epoch.order"); order != nullptr) progress.order = *order;
+  if (progress.done.samples > progress.samples) {
+    throw DataError(ErrorCode::bad_header, {detail::io::shown(path), ": position ", progress.done.samples,
+                                            " of an epoch of ", progress.samples, ": save the state again"});
+  }
+  return progress;
+}
+
+/// Throws DataError (count_mismatch) when an unfinished epoch cannot go on with data of so many samples, in that order.
+inline void check_continues(const RunProgress& progress, std::size_t samples, const std::string& order) {
+  if (!progress.in_epoch() || (progress.samples == samples && progress.order == order)) return;
+  throw DataError(ErrorCode::count_mismatch,
+                  {"fit: an epoch is unfinished, at sample ", progress.done.samples, " of ", progress.samples, ", ",
+                   progress.order, "; this data set has ", samples, ", ", order,
+                   ": give the data it began with and the same options, or call end_epoch() first"});
+}
+
+}  // namespace minitrain::inline MINITRAIN_ABI
