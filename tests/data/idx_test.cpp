@@ -109,13 +109,14 @@ TEST_CASE("IDX files that are not there, and what is no file") {
   const auto code = ErrorCode::io_error;
   const auto read = [](std::string path) { return [path] { mt::read_idx(path); }; };
   test::check_error<mt::DataError>(code, read("/nonexistent/x"), "/nonexistent/x", "No such file");
-  test::check_error<mt::DataError>(code, read("/tmp"), "is a directory");
-  test::check_error<mt::DataError>(code, read("/dev/zero"), "not a regular file");
-  test::check_error<mt::DataError>(code, read(std::string("/tmp\0/x", 7)), "/tmp\\x00/x", "zero byte");
+  test::check_error<mt::DataError>(code, read("/tmp"), "found a directory: name a file in it");
+  test::check_error<mt::DataError>(code, read("/dev/zero"),
+                                   "expected a regular file, found a character device: copy it");
+  test::check_error<mt::DataError>(code, read(std::string("/tmp\0/x", 7)), "/tmp\\x00/x", "Invalid argument");
   const test::TemporaryFile place("");
   const std::string pipe = place.path() + ".fifo";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  test::check_error<mt::DataError>(code, read(pipe), "not a regular file");
+  test::check_error<mt::DataError>(code, read(pipe), "found a FIFO (named pipe): copy it");
   ::unlink(pipe.c_str());
   test::check_error<mt::DataError>(
       code, [] { mt::load_mnist("/nonexistent"); }, "/nonexistent/train-labels-idx1-ubyte");
