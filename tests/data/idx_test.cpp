@@ -78,6 +78,7 @@ TEST_CASE("IDX files that break the format are refused") {
 
 TEST_CASE("extents that lie take no memory") {
   check_refused(ErrorCode::overflow, idx({~0u, ~0u, ~0u}, "a"), "2^62");
+  check_refused(ErrorCode::overflow, idx({0, ~0u, ~0u, ~0u}, ""), "2^62");
   check_refused(ErrorCode::truncated, idx({~0u, 1u << 28}, "a"), "13 of 1152921504338411532 bytes");
 }
 

@@ -114,6 +114,22 @@ TEST_CASE("numbers that are not finite are kept, or found when they are read") {
       ErrorCode::non_finite, [&] { checked.feature(1, 1); }, "feature 0 of sample 1 is nan", "NonFinite::keep");
 }
 
+TEST_CASE("rows lie in one stretch of a file, or in one for each column") {
+  using Stretches = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+  const auto stretches = [](const mt::Table& table, std::uint64_t first, std::uint64_t count) {
+    Stretches result;
+    mt::detail::for_each_stretch(table, first, count, [&](auto at, auto bytes) { result.emplace_back(at, bytes); });
+    return result;
+  };
+  const test::TemporaryFile rows(npy(dictionary("'<i2'", "(4, 3)"), std::string(24, 'x')));
+  const mt::Table by_row = mt::map_npy_table(rows.path());
+  CHECK(stretches(by_row, 1, 2) == Stretches{{128 + 6, 12}});
+  CHECK(stretches(by_row.column_range(1, 1), 1, 2) == Stretches{{128 + 8, 8}});
+  CHECK(stretches(by_row, 1, 0).empty());
+  const test::TemporaryFile columns(npy(dictionary("'<i2'", "(4, 3)", "True"), std::string(24, 'x')));
+  CHECK(stretches(mt::map_npy_table(columns.path()), 1, 2) == Stretches{{128 + 2, 4}, {128 + 10, 4}, {128 + 18, 4}});
+}
+
 TEST_CASE("hints reach the file, whatever the order of its elements") {
   const std::size_t rows = 4096, columns = 300;
   std::string elements(rows * columns, '\0');

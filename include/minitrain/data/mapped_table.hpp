@@ -16,17 +16,20 @@ namespace minitrain::inline MINITRAIN_ABI::detail {
             joined({format, ": goes on after the ", wanted, " bytes that its header announces: fetch the file again"}));
 }
 
-/// The product of the extents. Throws DataError (overflow) past 2^62 bytes.
+/// The product of the extents. Throws DataError (overflow) past 2^62 bytes, extents of 0 left aside.
 inline std::uint64_t count_elements(const std::string& path, const char* format, std::span<const std::uint64_t> extents,
                                     std::uint64_t element_bytes) {
   std::uint64_t count = 1;
+  bool none = false;
   for (const std::uint64_t extent : extents) {
-    if (extent != 0 && count > (std::uint64_t{1} << 62) / element_bytes / extent) {
+    none |= extent == 0;
+    if (extent == 0) continue;
+    if (count > (std::uint64_t{1} << 62) / element_bytes / extent) {
       fail_file(ErrorCode::overflow, path, joined({format, ": announces more than 2^62 bytes: fetch the file again"}));
     }
     count *= extent;
   }
-  return count;
+  return none ? 0 : count;
 }
 
 /// The elements from byte `first` to the end of the file, row after row: [N, a, b, ...] is N rows of a·b·... columns.
