@@ -160,11 +160,12 @@ class NpyDictionary {
       fail(ErrorCode::unsupported, at, "a structured dtype: save each field as an array of its own");
     }
     const std::string_view type = string(), name = type.substr(type.empty() ? 0 : 1);
+    const char mark = type.empty() ? '\0' : type[0];
     for (const auto& [known, element] : types) {
-      const bool order = type[0] == '<' || type[0] == '>' || (type[0] == '|' && size_of(element) == 1);
+      const bool order = mark == '<' || mark == '>' || (mark == '|' && size_of(element) == 1);
       if (name != known || !order) continue;
       header.type = element;
-      header.big_endian = type[0] == '>';
+      header.big_endian = mark == '>';
       return;
     }
     fail_type(type, at);
