@@ -266,6 +266,7 @@ TEST_CASE("files that are not there, and what is no file") {
   const auto code = ErrorCode::io_error;
   const auto open = [](const char* path) { return [path] { mt::load_csv(path, {.target = "y"}); }; };
   test::check_error<mt::DataError>(code, open("/nonexistent/x.csv"), "/nonexistent/x.csv", "No such file");
-  test::check_error<mt::DataError>(code, open("/tmp"), "/tmp", "is a directory");
-  test::check_error<mt::DataError>(code, open("/dev/zero"), "not a regular file");
+  test::check_error<mt::DataError>(code, open("/tmp"), "/tmp", "found a directory: name a file in it");
+  test::check_error<mt::DataError>(code, open("/dev/zero"),
+                                   "expected a regular file, found a character device: copy it");
 }

@@ -96,7 +96,7 @@ TEST_CASE("what is wrong inside of a compressed file is refused as outside") {
   test::check_error<mt::DataError>(
       ErrorCode::io_error, [] { mt::read_idx_gz("/nonexistent/x.gz"); }, "No such file");
   test::check_error<mt::DataError>(
-      ErrorCode::io_error, [] { mt::read_idx_gz("/tmp"); }, "is a directory");
+      ErrorCode::io_error, [] { mt::read_idx_gz("/tmp"); }, "found a directory: name a file in it");
 }
 
 TEST_CASE("the four files of MNIST are found, compressed or not") {

@@ -1,14 +1,15 @@
 #pragma once
-// IDX: the format of MNIST, Fashion-MNIST and their kin. Uncompressed here; idx_gz.hpp reads .gz as well.
+// IDX: the format of MNIST, Fashion-MNIST and their kin: loaded into memory, or mapped. Uncompressed here; idx_gz.hpp
+// loads .gz as well.
 //
 // Two zero bytes, a type code, the number of axes, each extent as a big-endian 32-bit number, then the elements.
 // http://yann.lecun.com/exdb/mnist/
 
-#include <minitrain/data/input_file.hpp>
+#include <minitrain/data/mapped_table.hpp>
 #include <minitrain/data/split.hpp>
+#include <minitrain/data/table_source.hpp>
 
-#include <algorithm>
-#include <array>
+#include <optional>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -19,22 +20,36 @@ struct IdxArray {
 };
 
 struct IdxOptions {
-  float scale = 1 / 255.0f;  // a feature is scale·byte + offset
+  std::optional<float> scale = {};  // a feature is scale·x + offset; not given: 1/255 for unsigned bytes, 1 for others
   float offset = 0;
-  std::size_t classes = 0;  // 0: one more than the largest label
+  std::size_t classes = 0;                 // 0: one more than the largest label
+  NonFinite non_finite = NonFinite::keep;  // of mapped files: `error` looks at each sample when it is read
 };
 
 namespace detail {
 
-[[noreturn]] inline void fail_idx_end(const std::string& path, std::uint64_t wanted, std::uint64_t found) {
-  fail_file(
-      ErrorCode::truncated, path,
-      "IDX: ends after " + std::to_string(found) + " of " + std::to_string(wanted) + " bytes: fetch the file again");
+/// What a header says: 1 to 8 extents, elements from byte `first` on.
+struct IdxHeader {
+  ElementType type = ElementType::u8;
+  std::vector<std::uint64_t> extents;
+  std::uint64_t first = 0;
+};
+
+/// The type of a code, 8 to 14. Throws DataError (unknown_dtype).
+inline ElementType idx_type(std::uint8_t code, const std::string& path) {
+  using enum ElementType;
+  constexpr std::pair<std::uint8_t, ElementType> types[] = {{0x08, u8},  {0x09, i8},  {0x0B, i16},
+                                                            {0x0C, i32}, {0x0D, f32}, {0x0E, f64}};
+  for (const auto& [known, type] : types) {
+    if (known == code) return type;
+  }
+  fail_file(ErrorCode::unknown_dtype, path,
+            joined({"IDX: element type ", code, " is none of the format's: fetch the file again"}));
 }
 
 /// Reads and checks magic number and extents.
 template <class File>
-std::vector<std::size_t> read_idx_header(File& file) {
+IdxHeader read_idx_header(File& file) {
   std::array<std::uint8_t, 4 + 4 * 8> header{};
   const std::size_t found = file.read(std::span(header).first(4));
   if (found >= 2 && header[0] == 0x1F && header[1] == 0x8B) {
@@ -42,57 +57,47 @@ std::vector<std::size_t> read_idx_header(File& file) {
               "file is gzip (1f 8b), not IDX: include <minitrain/data/idx_gz.hpp> and call the function ending in _gz, "
               "or gunzip it first");
   }
-  if (found < 4) fail_idx_end(file.path(), 4, found);
+  if (found < 4) fail_end(file.path(), "IDX", 4, found);
   if (header[0] != 0 || header[1] != 0) {
     fail_file(ErrorCode::bad_magic, file.path(),
               "not an IDX file: begins with '" + printable({reinterpret_cast<const char*>(header.data()), 4}) +
                   "', not with two zero bytes");
   }
-  if (header[2] != 0x08) {
-    const bool known = header[2] == 0x09 || (header[2] >= 0x0B && header[2] <= 0x0E);
-    fail_file(known ? ErrorCode::unsupported : ErrorCode::unknown_dtype, file.path(),
-              "IDX: element type " + std::to_string(header[2]) +
-                  (known ? ", but only unsigned bytes (8) are read: convert the file" : " is none of the format's"));
-  }
+  IdxHeader result;
+  result.type = idx_type(header[2], file.path());
   const std::size_t axes = header[3];
   if (axes == 0 || axes > 8) {
     fail_file(ErrorCode::bad_shape, file.path(), "IDX: " + std::to_string(axes) + " axes, but 1 to 8 are read");
   }
   const std::size_t more = file.read(std::span(header).subspan(4, 4 * axes));
-  if (more < 4 * axes) fail_idx_end(file.path(), 4 + 4 * axes, 4 + more);
-  std::vector<std::size_t> extents(axes);
+  if (more < 4 * axes) fail_end(file.path(), "IDX", 4 + 4 * axes, 4 + more);
   for (std::size_t axis = 0; axis < axes; ++axis) {
     const std::uint8_t* const b = header.data() + 4 + 4 * axis;
-    extents[axis] = std::size_t{b[0]} << 24 | std::size_t{b[1]} << 16 | std::size_t{b[2]} << 8 | b[3];
+    result.extents.push_back(std::uint64_t{b[0]} << 24 | std::uint64_t{b[1]} << 16 | std::uint64_t{b[2]} << 8 | b[3]);
   }
-  return extents;
+  result.first = 4 + 4 * axes;
+  return result;
 }
 
 /// A whole IDX file. Memory grows with the bytes that are there, whatever the header announces.
 template <class File>
 IdxArray read_idx_file(File& file) {
-  IdxArray array;
-  array.extents = read_idx_header(file);
-  const std::size_t header = 4 + 4 * array.extents.size();
-  std::size_t size = 1;
-  for (const std::size_t extent : array.extents) {
-    if (extent != 0 && size > (std::size_t{1} << 62) / extent) {
-      fail_file(ErrorCode::overflow, file.path(), "IDX: announces more than 2^62 elements");
-    }
-    size *= extent;
+  const IdxHeader read = read_idx_header(file);
+  if (read.type != ElementType::u8) {
+    fail_file(ErrorCode::unsupported, file.path(),
+              "IDX: only unsigned bytes are loaded into memory, and the elements are others: take map_idx()");
   }
+  const std::size_t header = read.first, size = count_elements(file.path(), "IDX", read.extents, 1);
+  IdxArray array{.extents = {read.extents.begin(), read.extents.end()}, .values = {}};
   while (array.values.size() < size) {
     constexpr std::size_t least = std::size_t{1} << 16;
     const std::size_t have = array.values.size();
     array.values.resize(have + std::min(size - have, std::max(least, have)));
     const std::size_t found = file.read(std::span(array.values).subspan(have));
-    if (have + found < array.values.size()) fail_idx_end(file.path(), header + size, header + have + found);
+    if (have + found < array.values.size()) fail_end(file.path(), "IDX", header + size, header + have + found);
   }
   std::array<std::uint8_t, 1> beyond{};
-  if (file.read(beyond) != 0) {
-    fail_file(ErrorCode::trailing_bytes, file.path(),
-              "IDX: goes on after the " + std::to_string(header + size) + " bytes that its header announces");
-  }
+  if (file.read(beyond) != 0) fail_beyond(file.path(), "IDX", header + size);
   return array;
 }
 
@@ -118,10 +123,22 @@ inline Dataset load_idx_with(IdxReader read, const std::string& images_path, con
   }
   return Dataset({.samples = labels.values.size(),
                   .bytes = std::move(images.values),
-                  .scale = options.scale,
+                  .scale = options.scale.value_or(1 / 255.0f),
                   .offset = options.offset,
                   .labels = {labels.values.begin(), labels.values.end()},
                   .classes = classes});
+}
+
+/// One more than the largest label. Labels that are none are found when they are read.
+inline std::size_t count_classes(const Table& labels) {
+  double largest = 0;
+  with_element(labels.type, [&]<class T>(T) {
+    for (std::uint64_t i = 0; i < labels.rows; ++i) {
+      const auto label = static_cast<double>(element_at<T>(labels.data + i * labels.row_stride, labels.big_endian));
+      if (label > largest && label < 2147483647) largest = label;
+    }
+  });
+  return static_cast<std::size_t>(largest) + 1;
 }
 
 /// Where `name` lies in a directory, as it is or with .gz behind it.
@@ -155,6 +172,30 @@ inline IdxArray read_idx(const std::string& path) {
 inline Dataset load_idx(const std::string& images_path, const std::string& labels_path,
                         const IdxOptions& options = {}) {
   return detail::load_idx_with(read_idx, images_path, labels_path, options);
+}
+
+/// Any IDX file as a table of as many rows as its first extent, over the mapped file; all element types of the format.
+/// Throws what read_idx does, but for unsupported.
+inline Table map_idx_table(const std::string& path) {
+  auto file = std::make_shared<const MappedFile>(path);
+  detail::InputBytes bytes(file->bytes(), path);
+  const detail::IdxHeader header = detail::read_idx_header(bytes);
+  Table table = detail::mapped_table(std::move(file), "IDX", header.first, header.type, header.extents);
+  table.big_endian = true;
+  return table;
+}
+
+/// As load_idx(), but of all element types, and read from the files when they are wanted. Without `classes`, all labels
+/// are read once. Throws what map_idx_table does, and DataError: count_mismatch; bad_shape; empty_data. When samples
+/// are read: label_out_of_range, non_finite when asked for.
+inline Dataset map_idx(const std::string& images_path, const std::string& labels_path, const IdxOptions& options = {}) {
+  Table images = map_idx_table(images_path), labels = map_idx_table(labels_path);
+  detail::check_pair("IDX", images, labels, true);
+  images.scale = options.scale.value_or(images.type == ElementType::u8 ? 1 / 255.0f : 1.0f);
+  images.offset = options.offset;
+  const std::size_t classes = options.classes != 0 ? options.classes : detail::count_classes(labels);
+  return Dataset(
+      std::make_shared<const TableSource>(std::move(images), std::move(labels), classes, options.non_finite));
 }
 
 /// Training and test set from a directory with the four files of MNIST, Fashion-MNIST, KMNIST, ... under their usual

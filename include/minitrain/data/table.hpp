@@ -3,6 +3,8 @@
 
 #include <minitrain/io/mapped_file.hpp>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <memory>
 
@@ -17,7 +19,8 @@ constexpr std::size_t size_of(ElementType type) noexcept {
 }
 
 /// N rows of `columns` elements; element (i, j) is the bytes at data + i·row_stride + j·column_stride, which need no
-/// alignment, and stands for scale·x + offset, rounded once to float.
+/// alignment, and stands for scale·x + offset, computed in double and rounded to float; for x itself, rounded once,
+/// where scale is 1 and offset 0.
 struct Table {
   const std::byte* data = nullptr;
   ElementType type = ElementType::f32;
@@ -115,28 +118,84 @@ void with_element(ElementType type, F&& f) {
 
 }  // namespace detail
 
+namespace detail {
+
+/// f(row, out + i·stride) for row i of those named, while the next ones are on their way from memory.
+template <class F>
+[[gnu::always_inline]] inline void for_each_row(const Table& table, std::span<const std::uint64_t> rows, float* out,
+                                                std::size_t stride, F&& f) {
+  constexpr std::size_t ahead = 8;  // rows; a row takes as long to come from memory as some eight to copy
+  const std::size_t size = size_of(table.type), bytes = table.column_stride == size ? table.columns * size : 0;
+  for (std::size_t i = 0; i < rows.size(); ++i, out += stride) {
+    if (i + ahead < rows.size()) prefetch_row(table.data + rows[i + ahead] * table.row_stride, bytes);
+    f(table.data + rows[i] * table.row_stride, out);
+  }
+}
+
+/// Rows of floats as they are. Short ones are Chunks copies of 16 bytes, the last of which ends with the row and may
+/// overlap the one before it: a row of 10 floats is three loads and three stores, with no call.
+template <std::size_t Chunks>
+void copy_short_rows(const Table& table, std::span<const std::uint64_t> rows, float* out, std::size_t stride) {
+  const std::size_t last = table.columns - 4;
+  for_each_row(table, rows, out, stride, [last](const std::byte* row, float* to) {
+    for (std::size_t j = 0; j + 4 < 4 * Chunks; j += 4) std::memcpy(to + j, row + j * sizeof(float), 16);
+    std::memcpy(to + last, row + last * sizeof(float), 16);
+  });
+}
+inline void copy_rows(const Table& table, std::span<const std::uint64_t> rows, float* out, std::size_t stride) {
+  const std::size_t columns = table.columns;
+  if (columns < 4 || columns > 16) {
+    return for_each_row(table, rows, out, stride,
+                        [columns](const std::byte* row, float* to) { std::memcpy(to, row, columns * sizeof(float)); });
+  }
+  constexpr auto copy = std::array{copy_short_rows<1>, copy_short_rows<2>, copy_short_rows<3>, copy_short_rows<4>};
+  copy[(columns - 1) / 4](table, rows, out, stride);
+}
+
+/// x as a float, rounded once.
+template <class T>
+float rounded(T x) noexcept {
+  if constexpr (std::is_arithmetic_v<T>) {
+    return static_cast<float>(x);
+  } else {
+    return static_cast<float>(static_cast<double>(x));
+  }
+}
+
+}  // namespace detail
+
 /// out[i·stride + j] = element (rows[i], j), for every i and j; `stride` at least table.columns.
 inline void read_rows(const Table& table, std::span<const std::uint64_t> rows, float* out, std::size_t stride) {
-  constexpr std::size_t ahead = 8;  // rows; a row takes as long to come from memory as some eight to copy
-  const std::size_t columns = table.columns, size = size_of(table.type);
-  const bool packed = table.column_stride == size;
-  const std::size_t row_bytes = packed ? columns * size : 0;
-  const bool as_is =
-      packed && table.type == ElementType::f32 && !table.big_endian && table.scale == 1 && table.offset == 0;
+  const std::size_t columns = table.columns, step = table.column_stride;
+  const bool as_is = table.scale == 1 && table.offset == 0, big_endian = table.big_endian;
+  if (as_is && table.type == ElementType::f32 && !big_endian && step == sizeof(float)) {
+    return detail::copy_rows(table, rows, out, stride);
+  }
   detail::with_element(table.type, [&]<class T>(T) {
-    const double scale = static_cast<double>(table.scale), offset = static_cast<double>(table.offset);
-    for (std::size_t i = 0; i < rows.size(); ++i, out += stride) {
-      const std::byte* const row = table.data + rows[i] * table.row_stride;
-      if (i + ahead < rows.size()) detail::prefetch_row(table.data + rows[i + ahead] * table.row_stride, row_bytes);
-      if (as_is) {
-        std::memcpy(out, row, row_bytes);
-      } else {
-        for (std::size_t j = 0; j < columns; ++j) {
-          const T x = detail::element_at<T>(row + j * table.column_stride, table.big_endian);
-          out[j] = static_cast<float>(scale * static_cast<double>(x) + offset);
-        }
+    const auto number = [=, scale = static_cast<double>(table.scale),
+                         offset = static_cast<double>(table.offset)](const std::byte* at) {
+      const T x = detail::element_at<T>(at, big_endian);
+      return as_is ? detail::rounded(x) : static_cast<float>(scale * static_cast<double>(x) + offset);
+    };
+    if (sizeof(T) == 1 && step == 1 && rows.size() * columns >= 256) {  // each of the 256 bytes is worked out once
+      std::array<float, 256> values;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const auto byte = static_cast<std::byte>(i);
+        values[i] = number(&byte);
       }
+      return detail::for_each_row(table, rows, out, stride, [&](const std::byte* row, float* to) {
+        const auto value = [&](std::size_t j) { return values[std::to_integer<std::size_t>(row[j])]; };
+        std::size_t j = 0;
+        for (; j + 4 <= columns; j += 4) {
+          const std::array four{value(j), value(j + 1), value(j + 2), value(j + 3)};
+          std::memcpy(to + j, four.data(), sizeof four);
+        }
+        for (; j < columns; ++j) to[j] = value(j);
+      });
     }
+    detail::for_each_row(table, rows, out, stride, [&](const std::byte* row, float* to) {
+      for (std::size_t j = 0; j < columns; ++j) to[j] = number(row + j * step);
+    });
   });
 }
 

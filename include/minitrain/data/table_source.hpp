@@ -73,12 +73,12 @@ class TableSource final : public Source {
   }
 
   void read_labels(std::span<const std::uint64_t> samples, std::int32_t* labels) const {
+    const double end = std::min(static_cast<double>(classes_), 0x1p31);  // of what a label can be
     detail::with_element(answers_.type, [&]<class T>(T) {
       for (std::size_t i = 0; i < samples.size(); ++i) {
         const std::byte* const at = answers_.data + samples[i] * answers_.row_stride;
         const auto label = static_cast<double>(detail::element_at<T>(at, answers_.big_endian));
-        if (!(label >= 0 && label < static_cast<double>(classes_)) ||
-            label != static_cast<double>(static_cast<std::int32_t>(label))) {
+        if (!(label >= 0 && label < end) || label != static_cast<double>(static_cast<std::int32_t>(label))) {
           throw DataError(ErrorCode::label_out_of_range, {"Dataset: sample ", samples[i], " has label ", label,
                                                           ": wanted a whole number from 0 to ", classes_ - 1});
         }

@@ -83,8 +83,10 @@ class ReadFile {
       detail::io::fail_io(path_, "cannot open for reading", errno);
     }
     if (!S_ISREG(status.st_mode)) {
-      throw DataError(ErrorCode::io_error, {detail::io::shown(path_), ": expected a regular file, found ",
-                                            detail::io::kind_of_file(status.st_mode)});
+      throw DataError(
+          ErrorCode::io_error,
+          {detail::io::shown(path_), ": expected a regular file, found ", detail::io::kind_of_file(status.st_mode),
+           S_ISDIR(status.st_mode) ? ": name a file in it" : ": copy it to one first"});
     }
     size_ = static_cast<std::uint64_t>(status.st_size);
   }
@@ -94,24 +96,31 @@ class ReadFile {
   std::uint64_t size() const noexcept { return size_; }
   int descriptor() const noexcept { return descriptor_.get(); }
 
-  /// Fills `bytes` from byte `offset` on. Throws DataError: truncated when the file ends before (it has shrunk since it
-  /// was opened), io_error when the system cannot read.
-  void read(std::uint64_t offset, std::span<std::byte> bytes) const {
-    while (!bytes.empty()) {
-      const ssize_t count = ::pread(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+  /// Fills `bytes` from byte `offset` on, as far as the file goes; returns how many there were. Throws DataError
+  /// (io_error) when the system cannot read.
+  std::size_t read_some(std::uint64_t offset, std::span<std::byte> bytes) const {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+      const auto at = static_cast<off_t>(offset + done);
+      const ssize_t count = ::pread(descriptor_.get(), bytes.data() + done, bytes.size() - done, at);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) {
         const int error = errno;
-        detail::io::fail_io(path_, joined({"cannot read at byte ", offset}), error);
+        detail::io::fail_io(path_, joined({"cannot read at byte ", offset + done}), error);
       }
-      if (count == 0) {
-        throw DataError(ErrorCode::truncated,
-                        {detail::io::shown(path_), ": byte ", offset, ": the file ends here, but had ", size_,
-                         " bytes when it was opened: another program has shortened it"});
-      }
-      offset += static_cast<std::uint64_t>(count);
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
+      if (count == 0) break;
+      done += static_cast<std::size_t>(count);
     }
+    return done;
+  }
+  /// Fills `bytes` from byte `offset` on. Throws DataError: truncated when the file ends before (it has shrunk since it
+  /// was opened), io_error.
+  void read(std::uint64_t offset, std::span<std::byte> bytes) const {
+    const std::size_t found = read_some(offset, bytes);
+    if (found == bytes.size()) return;
+    throw DataError(ErrorCode::truncated,
+                    {detail::io::shown(path_), ": byte ", offset + found, ": the file ends here, but had ", size_,
+                     " bytes when it was opened: another program has shortened it"});
   }
 
  private:

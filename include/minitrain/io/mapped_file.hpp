@@ -5,6 +5,8 @@
 
 #include <sys/mman.h>
 
+#include <array>
+
 namespace minitrain::inline MINITRAIN_ABI {
 
 /// A regular file mapped for reading. Bytes that nobody touched cost no memory; bytes that were touched stay in memory
@@ -49,8 +51,9 @@ class MappedFile {
   /// Reads them and waits, so that touching them costs nothing more. Throws DataError: truncated, io_error.
   void load(std::uint64_t first, std::uint64_t count) const {
     const int error = advise(first, count, populate_read);
-    if (error == 0 || error == EINVAL) return;  // EINVAL: a system older than Linux 5.14 reads them when touched
-    if (error == EFAULT) check();               // shortened, or else the disk failed
+    if (error == 0) return;
+    if (error == EFAULT || error == EINVAL) check();  // shortened, or else the disk failed
+    if (error == EINVAL) return;                      // a system older than Linux 5.14 reads them when touched
     detail::io::fail_io(path_name(), joined({"cannot read ", count, " bytes at byte ", first}),
                         error == EFAULT ? EIO : error);
   }
