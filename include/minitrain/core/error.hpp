@@ -37,6 +37,7 @@ enum class ErrorCode {
   missing_column,      // a named column that is not there
   device_unavailable,  // a device that was asked for and is not there
   out_of_memory,       // an allocation that failed
+  function_failed,     // a function of the user's that threw; what it threw is nested
 };
 
 /// Base of all exceptions thrown by the library. A message is a text, or pieces as joined() takes them:

@@ -15,7 +15,9 @@ enum class RandomPurpose : std::uint32_t {
   dropout = 3,
   synthetic = 4,
   split = 5,
-  test = 6
+  test = 6,
+  transform = 7,
+  label_noise = 8
 };
 
 /// Four 32-bit words, a bijection of `counter` for each `key`. Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as
