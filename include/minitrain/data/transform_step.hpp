@@ -40,9 +40,10 @@ concept WritesFeatures = TellsColumns<T> && Changes<T, std::span<const float>, s
 
 /// What a function returns, with or without random numbers.
 struct RowFunction {
-  template <std::copy_constructible F>
-  requires(std::is_invocable_r_v<std::vector<float>, const F&, std::span<const float>, SampleRandom&> ||
-           std::is_invocable_r_v<std::vector<float>, const F&, std::span<const float>>) RowFunction(F f)
+  template <class F>
+  requires(!std::same_as<F, RowFunction> &&
+           (std::is_invocable_r_v<std::vector<float>, const F&, std::span<const float>, SampleRandom&> ||
+            std::is_invocable_r_v<std::vector<float>, const F&, std::span<const float>>)) RowFunction(F f)
       : is_random(std::invocable<const F&, std::span<const float>, SampleRandom&>),
         call(
             [f = std::move(f)](std::span<const float> in, [[maybe_unused]] SampleRandom& random) -> std::vector<float> {
