@@ -282,4 +282,10 @@ TEST_CASE("parts that vary have seeds of their own, others have none") {
   CHECK(b->seed != seed);
   test::read_all(both, {.seed = 5});
   CHECK(b->seed == seed);
+  // Parts of parts too: the second of the second is neither the first nor the second.
+  const auto c = std::make_shared<test::NotedSource>(3, true);
+  test::read_all(mt::concat({mt::Dataset(a), mt::concat({mt::Dataset(b), mt::Dataset(c)})}), {.seed = 5});
+  CHECK(b->seed == seed);
+  CHECK(c->seed != seed);
+  CHECK(c->seed != 5);
 }

@@ -49,6 +49,13 @@ TEST_CASE("label noise is a function of seed and sample, whoever reads, in every
   CHECK(first == test::read_all(data, {.seed = 2, .epoch = 9}));
   CHECK(first == test::read_all(mt::with_label_noise(labelled(500, 4), 0.5, 3)));
   CHECK(first.labels != test::read_all(mt::with_label_noise(labelled(500, 4), 0.5, 4)).labels);
+  // Which samples is no matter of their labels.
+  const test::Read other = test::read_all(mt::with_label_noise(
+      mt::generated({.feature_columns = 1, .classes = 4}, 500, [](std::uint64_t, mt::SampleBuffers) {}), 0.5, 3));
+  std::size_t differ = 0;
+  for (std::size_t i = 0; i < 500; ++i)
+    differ += (other.labels[i] != 0) != (first.labels[i] != static_cast<std::int32_t>(i % 4));
+  CHECK(differ == 0);
   // More of it changes what was changed, and more.
   const test::Read more = test::read_all(mt::with_label_noise(labelled(500, 4), 0.9, 3));
   std::size_t changed = 0, changed_more = 0;

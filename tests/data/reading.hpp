@@ -35,7 +35,7 @@ inline Read read_all(const minitrain::Dataset& data, const ReadOptions& options 
   std::vector<std::uint64_t> order(n);
   for (std::size_t i = 0; i < n; ++i) order[i] = i;
   if (options.shuffled) minitrain::Permutation(n, 99).fill(0, order);
-  // Full of NaN, so that a number that nobody wrote shows.
+  // Full of NaN, as the buffers are before each reading, so that a number that nobody wrote shows.
   Read result{std::vector<std::uint32_t>(n * columns, ~0u), std::vector<std::uint32_t>(n * targets, ~0u),
               std::vector<std::int32_t>(data.is_classification() ? n : 0, -7)};
   std::atomic<std::size_t> next{0};
@@ -44,6 +44,9 @@ inline Read read_all(const minitrain::Dataset& data, const ReadOptions& options 
     std::vector<std::int32_t> labels(options.block);
     for (std::size_t at; (at = next.fetch_add(options.block)) < n;) {
       const std::span<const std::uint64_t> samples(order.data() + at, std::min(options.block, n - at));
+      std::fill(x.begin(), x.end(), std::bit_cast<float>(~0u));
+      std::fill(y.begin(), y.end(), std::bit_cast<float>(~0u));
+      std::fill(labels.begin(), labels.end(), -7);
       minitrain::SampleBuffers out;
       out.features = x.data();
       if (targets != 0) out.targets = y.data();

@@ -46,6 +46,14 @@ struct Twice {
   }
 };
 
+/// The features from the last to the first, which needs them all until the end.
+struct Reverse {
+  std::size_t columns(std::size_t in) const { return in; }
+  void operator()(std::span<const float> in, std::span<float> out) const {
+    for (std::size_t j = 0; j < in.size(); ++j) out[j] = in[in.size() - 1 - j];
+  }
+};
+
 /// The sum of the features.
 struct Sum {
   std::size_t columns(std::size_t) const { return 1; }
@@ -146,6 +154,13 @@ TEST_CASE("whole random numbers stay below their bound and reach all of it") {
       CHECK(count < 1150);
     }
   }
+  // Three quarters of the words: without those that are thrown away, every third number would come twice as often.
+  std::size_t remainders[3] = {};
+  for (int i = 0; i < 3000; ++i) ++remainders[random.below(std::uint64_t{3} << 30) % 3];
+  for (const std::size_t count : remainders) {
+    CHECK(count > 850);
+    CHECK(count < 1150);
+  }
 }
 
 TEST_CASE("transforms are applied in the order written") {
@@ -170,6 +185,9 @@ TEST_CASE("transforms that write other columns") {
   CHECK(row(mt::transform(data, add_one, Twice{}, times_two), 3) == std::vector<float>{8, 9, 8, 9});
   CHECK(row(mt::transform(data, Twice{}, add_one, Twice{}, times_two, Sum{}, add_one), 3) == std::vector<float>{69});
   CHECK(row(mt::transform(data, Twice{}, Twice{}, Twice{}), 3).size() == 16);
+  CHECK(row(mt::transform(data, Reverse{}), 3) == std::vector<float>{3.5, 3});
+  CHECK(row(mt::transform(data, Reverse{}, Reverse{}, Reverse{}), 3) == std::vector<float>{3.5, 3});
+  CHECK(row(mt::transform(data, Twice{}, Reverse{}, Reverse{}, Reverse{}), 3) == std::vector<float>{3.5, 3, 3.5, 3});
   const mt::Dataset squares = mt::transform(data, mt::Map{.columns = 3, .function = [](std::span<const float> x) {
                                                             return std::vector<float>{x[0], x[0] * x[0], x[1]};
                                                           }});
@@ -249,6 +267,15 @@ TEST_CASE("seed, epoch, sample and place in the chain each give other random num
   CHECK(numbers == first(cut, {}));
   CHECK(numbers == first(put, {}));
   for (std::size_t i = 0; i < numbers.size(); i += 2) CHECK(numbers[i] != numbers[i + 1]);
+
+  const mt::Dataset chain = mt::transform(counting(50), keep(0), keep(1), keep(0));
+  const mt::Dataset nested = mt::transform(mt::transform(mt::transform(counting(50), keep(0)), keep(1)), keep(0));
+  const auto three = first(nested, {});
+  CHECK(three == first(chain, {}));
+  for (std::size_t i = 0; i < three.size(); i += 2) {
+    CHECK(three[i] != numbers[i]);
+    CHECK(three[i] != three[i + 1]);
+  }
 
   // Equal parts of a set do not draw equal numbers, nor do sets side by side.
   const auto twice = first(mt::concat({data, data}), {});

@@ -122,9 +122,10 @@ class DerivedSource : public Source {
                  const SampleBuffers& out) const {
     try {
       if (k == 0 || !parts_[k].source() || !parts_[k].source()->varies()) return parts_[k].read(reading, samples, out);
-      const auto words = Random(k, RandomPurpose::transform, 0xFFFF'FFFFu).block(0);
+      // Drawn with the old one as the key, so that parts of parts differ too.
+      const auto words = Random(reading.seed, RandomPurpose::transform, 0xFFFF'FFFFu).block(k);
       Reading own = reading;
-      own.seed ^= std::uint64_t{words[0]} << 32 | words[1];
+      own.seed = std::uint64_t{words[0]} << 32 | words[1];
       parts_[k].read(own, samples, out);
     } catch (const Error&) {
       detail::throw_from(joined({what, " ", k}), true);
