@@ -19,12 +19,13 @@ class SliceSource final : public DerivedSource {
   std::uint64_t first() const noexcept { return first_; }
   std::uint64_t size() const noexcept override { return count_; }
   void read(const Reading& reading, std::span<const std::uint64_t> samples, const SampleBuffers& out) const override {
-    std::array<std::uint64_t, 256> there;
+    constexpr std::size_t most = 256;
+    std::uint64_t there[most];
     SampleBuffers at = out;
     for (std::size_t count; !samples.empty(); samples = samples.subspan(count)) {
-      count = std::min(there.size(), samples.size());
+      count = std::min(most, samples.size());
       for (std::size_t i = 0; i < count; ++i) there[i] = first_ + samples[i];
-      data().read(reading, std::span(there).first(count), at);
+      data().read(reading, {there, count}, at);
       advance(at, shape(), count);
     }
   }
@@ -57,16 +58,17 @@ class ConcatSource final : public DerivedSource {
 
   std::uint64_t size() const noexcept override { return starts_.back(); }
   void read(const Reading& reading, std::span<const std::uint64_t> samples, const SampleBuffers& out) const override {
-    std::array<std::uint64_t, 256> there;
+    constexpr std::size_t most = 256;
+    std::uint64_t there[most];
     SampleBuffers at = out;
     for (std::size_t count; !samples.empty(); samples = samples.subspan(count)) {
       const std::size_t k = part_of(samples[0]);
       const std::uint64_t begin = starts_[k], end = starts_[k + 1];
-      for (count = 0; count < std::min(there.size(), samples.size()); ++count) {
+      for (count = 0; count < std::min(most, samples.size()); ++count) {
         if (samples[count] < begin || samples[count] >= end) break;
         there[count] = samples[count] - begin;
       }
-      read_part("concat: part", k, reading, std::span(there).first(count), at);
+      read_part("concat: part", k, reading, {there, count}, at);
       advance(at, shape(), count);
     }
   }
