@@ -38,6 +38,7 @@ enum class ErrorCode {
   device_unavailable,  // a device that was asked for and is not there
   out_of_memory,       // an allocation that failed
   timed_out,           // what did not come within the time allowed
+  function_failed,     // a function of the user's that threw; what it threw is nested
 };
 
 /// Base of all exceptions thrown by the library. A message is a text, or pieces as joined() takes them:

@@ -16,8 +16,10 @@ enum class RandomPurpose : std::uint32_t {
   synthetic = 4,
   split = 5,
   test = 6,
-  blocks = 7,
-  window = 8,
+  transform = 7,
+  label_noise = 8,
+  blocks = 9,
+  window = 10
 };
 
 /// Four 32-bit words, a bijection of `counter` for each `key`. Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as
