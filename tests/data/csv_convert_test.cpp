@@ -126,6 +126,7 @@ TEST_CASE("a file that cannot be converted leaves nothing behind, and what was t
   refused(ErrorCode::non_finite, "a,y\ninf,2\n", plain, "line 2:");
   refused(ErrorCode::truncated, "a,y\n1,2\n\"3,4\n", plain, "line 3:");
   refused(ErrorCode::empty_data, "a,y\n", plain, "no rows of numbers");
+  refused(ErrorCode::empty_data, "a,y\n", {.target = "y", .categorical = {{"a"}}}, "no rows of numbers");
   refused(ErrorCode::empty_data, "a,y\n,2\n,1\n", {.target = "y", .missing = Missing::drop_row}, "no rows of numbers");
   refused(ErrorCode::empty_data, "a,b,y\n1,,2\n", {.target = "y", .missing = Missing::fill_mean}, "column 'b'");
 }

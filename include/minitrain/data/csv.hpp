@@ -25,6 +25,7 @@ inline CsvEncoding learn_csv(const std::string& path, const CsvOptions& options)
     row.targets.clear();
     row.labels.clear();
   }
+  if (rows.has_to_learn() && row.samples == 0) rows.fail_no_rows();
   return rows.encoding();
 }
 
