@@ -177,6 +177,13 @@ TEST_CASE("a missing category is refused, drops its row, or is none of them") {
   }
 }
 
+TEST_CASE("a column of text without any is refused by name") {
+  check_refused(
+      ErrorCode::empty_data, "c,a,y\n,1,2\nNA,1,2\n",
+      {.target = "y", .categorical = {{"c"}}, .unknown = mt::UnknownCategory::none, .missing = mt::Missing::fill_mean},
+      "column 'c' has no text", "ignore it");
+}
+
 TEST_CASE("rows that are dropped teach nothing") {
   const std::string_view text = "a,c,y\n1,red,5\n,green,6\n4,blue,8\n";
   const auto table =

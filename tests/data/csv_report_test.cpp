@@ -94,7 +94,7 @@ TEST_CASE("a report as a table") {
         "houses.csv: 3 rows, 2 columns\n"
         "column     kind  missing  distinct  min  mean  max\n"
         "price   integer        1         2    2     3    4\n"
-        "s          text        1         2                \n");
+        "s          text        1         2\n");
   const auto rowless = describe("a\xC3\xA4,b\n");
   CHECK(rowless.rows == 0);
   CHECK_THAT(to_string(rowless), test::ContainsSubstring("a\\xc3\\xa4"));

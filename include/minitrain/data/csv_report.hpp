@@ -106,6 +106,7 @@ inline std::string aligned(const std::vector<std::vector<std::string>>& rows) {
       const std::string blanks(widths[j] - row[j].size(), ' ');
       text += j == 0 ? row[j] + blanks : "  " + blanks + row[j];
     }
+    text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
   }
   return text;

@@ -42,17 +42,22 @@ class CsvRows {
     fail_file(ErrorCode::empty_data, reader_.path(), "no rows of numbers: give at least one complete row");
   }
 
-  /// What was known and what has been learnt.
+  /// What was known and what has been learnt from all rows. Throws DataError (empty_data) for a column of text without
+  /// any.
   CsvEncoding encoding() const {
     CsvEncoding result = options_.encoding;
     for (const auto* columns : {&columns_.features, &columns_.targets}) {
       for (const CsvColumn& column : *columns) {
         if (!column.learns) continue;
-        if (column.is_text() && !column.codes.empty()) {
+        if (column.is_text()) {
+          if (column.codes.empty()) {
+            fail_file(ErrorCode::empty_data, reader_.path(),
+                      "column " + in_quotes(column.name) + " has no text to learn categories from: ignore it");
+          }
           CsvCategories categories{column.name, {}};
           for (const auto& [text, code] : column.codes) categories.names.push_back(text);  // sorted
           result.categories.push_back(std::move(categories));
-        } else if (!column.is_text() && column.count > 0) {
+        } else if (column.count > 0) {
           result.means.push_back({column.name, static_cast<float>(column.sum / column.count)});
         }
       }
