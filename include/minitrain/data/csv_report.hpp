@@ -60,11 +60,12 @@ class CsvColumnTally {
     integer_ = integer_ && whole;
     real_ = real_ && number;
     some_ = true;
-    const char first = digits[digits[0] == '-' ? 1 : 0];
-    if (error != std::errc() || !(first == '.' || (first >= '0' && first <= '9'))) return;  // inf, or too large
+    if (error != std::errc()) return;  // no number, or too large
+    if (const char first = digits[digits[0] == '-' ? 1 : 0]; first != '.' && (first < '0' || first > '9'))
+      return;  // inf
     report.min = report.numbers == 0 ? value : std::min(report.min, value);
     report.max = report.numbers == 0 ? value : std::max(report.max, value);
-    report.mean += (value - report.mean) / static_cast<double>(++report.numbers);  // does not overflow, as a sum may
+    report.mean += (value - report.mean) / static_cast<double>(++report.numbers);
   }
   CsvColumnReport result() && {
     report.kind = !some_     ? CsvKind::empty
