@@ -156,6 +156,10 @@ TEST_CASE("a missing number becomes the training set's mean") {
   CHECK(train.encoding == mt::CsvEncoding{.means = {{"a", 3}, {"b", 2}}});
   options.encoding = train.encoding;
   CHECK(features(load("a,b,y\n,100,5\n", options)) == Floats{3, 100});
+  // Of the finite numbers, where others are kept.
+  CHECK(features(load("a,y\n1,0\ninf,0\n,0\n4,0\n",
+                      {.target = "y", .missing = mt::Missing::fill_mean, .non_finite = mt::NonFinite::keep})) ==
+        Floats{1, INFINITY, 2.5f, 4});
   options.encoding.means[0].mean = INFINITY;
   check_options("a,b,y\n,100,5\n", options, "the mean of column 'a' is inf");
 }
