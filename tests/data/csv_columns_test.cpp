@@ -115,7 +115,7 @@ TEST_CASE("several targets, in their own order") {
                 "target is missing");
 }
 
-TEST_CASE("the features that are asked for, in that order; others may be anything") {
+TEST_CASE("the features that are asked for, in that order, and others may be anything") {
   const std::string_view text = "name,a,y,b\nred,1,2,3\n,4,5,6\n";
   const auto table = load(text, {.target = "y", .features = {"b", "a"}});
   CHECK(features(table) == Floats{3, 1, 6, 4});

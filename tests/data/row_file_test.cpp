@@ -85,7 +85,7 @@ TEST_CASE("a data set is written to a row file and read from there") {
   CHECK(numbers_of(data) == Floats{1, 2, 7, 3, 4, 8, 5, 6, 9});  // the old file, while somebody has it
 }
 
-TEST_CASE("several targets, no answers, subsets; a file may be written from itself") {
+TEST_CASE("several targets, no answers, subsets, and a file that is written from itself") {
   const test::Folder folder;
   const std::string path = folder / "x.rows";
   mt::write_row_file(path, mt::Dataset(mt::DatasetParts{.samples = 2, .features = {1, 2}, .targets = {3, 4, 5, 6}}));
