@@ -127,7 +127,7 @@ TEST_CASE("an empty field is an error, or drops its row, or becomes the mean") {
 
   const mt::CsvOptions fill{.target = "y", .missing = mt::Missing::fill_mean};
   check_refused(ErrorCode::bad_number, "a,y\n1,\n", fill, "line 2:", "column 'y'", "target is missing");
-  check_refused(ErrorCode::empty_data, "a,b,y\n1,,2\n1, ,2\n", fill, "feature column 1", "no number");
+  check_refused(ErrorCode::empty_data, "a,b,y\n1,,2\n1, ,2\n", fill, "line 2:", "column 'b'", "no number");
   check_refused(ErrorCode::empty_data, "a,y\n,1\n", {.target = "y", .missing = mt::Missing::drop_row}, "no rows");
 }
 

@@ -4,6 +4,7 @@
 #include <minitrain/data/input_file.hpp>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 namespace minitrain::inline MINITRAIN_ABI::detail {
@@ -18,6 +19,8 @@ class CsvReader {
  public:
   CsvReader(const std::string& path, char separator, std::size_t line_limit)
       : file_(path), separator_(static_cast<unsigned char>(separator)), line_limit_(line_limit) {
+    for (std::size_t c = 0x20; c < plain_.size(); ++c) plain_[c] = c != '"' && c != 0x7F;
+    plain_[static_cast<unsigned char>(separator)] = false;
     buffer_.resize(chunk);
     fill();
     if (end_ >= 2 && buffer_[0] == 0x1F && buffer_[1] == 0x8B) {
@@ -42,6 +45,9 @@ class CsvReader {
   /// Number of the line on which the current record begins, from 1.
   std::size_t line() const noexcept { return line_; }
   const std::string& path() const noexcept { return file_.path(); }
+  /// Bytes of the file up to the end of the current record, and in all.
+  std::uint64_t bytes_read() const noexcept { return dropped_ + begin_; }
+  std::uint64_t file_size() const noexcept { return file_.size(); }
 
   /// Throws DataError "<file>: line <line>: <message>".
   [[noreturn]] void fail(ErrorCode code, std::size_t line, const std::string& message) const {
@@ -64,19 +70,19 @@ class CsvReader {
     if (peek() == end_of_file) return false;
     std::size_t write = 0;
     while (true) {
-      Field field{write, 0, false};
+      const std::size_t first = write;
       int c = peek();
-      if (c == '"') {
-        field.quoted = true;
+      const bool quoted = c == '"';
+      if (quoted) {
         c = quoted_field(write);
       } else {
-        for (; c != separator_ && c != '\n' && c != '\r' && c != end_of_file; c = peek()) {
+        for (c = take_plain(write); c != separator_ && c != '\n' && c != '\r' && c != end_of_file;
+             c = take_plain(write)) {
           if (c == '"') fail(ErrorCode::bad_number, next_line_, "a quote inside of an unquoted field: quote all of it");
           put(write, take());
         }
       }
-      field.size = write - field.first;
-      fields_.push_back(field);
+      fields_.push_back({first, write - first, quoted});
       if (c == separator_) {
         take();
       } else {
@@ -131,6 +137,16 @@ class CsvReader {
     }
     return c;
   }
+  /// Takes the bytes that mean nothing but themselves, and peeks at what follows.
+  int take_plain(std::size_t& write) {
+    const std::uint8_t *const from = buffer_.data() + begin_, *const end = buffer_.data() + end_, *at = from;
+    while (at != end && plain_[*at]) ++at;
+    std::uint8_t* const to = buffer_.data() + record_ + write;
+    if (from != to) std::copy(from, at, to);
+    begin_ += static_cast<std::size_t>(at - from);
+    write += static_cast<std::size_t>(at - from);
+    return peek();
+  }
   int take() noexcept { return buffer_[begin_++]; }
   void put(std::size_t& write, int c) noexcept { buffer_[record_ + write++] = static_cast<unsigned char>(c); }
 
@@ -144,6 +160,7 @@ class CsvReader {
     if (begin_ - record_ > line_limit_) fail_length();
     std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(record_),
               buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
+    dropped_ += record_;
     begin_ -= record_;
     end_ -= record_;
     record_ = 0;
@@ -159,9 +176,11 @@ class CsvReader {
   InputFile file_;
   int separator_;
   std::size_t line_limit_;
+  std::array<bool, 256> plain_{};  // bytes that are neither special nor refused
   std::vector<std::uint8_t> buffer_;
   std::size_t record_ = 0, begin_ = 0,
-              end_ = 0;  // the record's first byte, the next one to read, the last one there is
+              end_ = 0;        // the record's first byte, the next one to read, the last one there is
+  std::uint64_t dropped_ = 0;  // bytes of the file before the buffer
   std::size_t line_ = 0, next_line_ = 1;
   std::vector<Field> fields_;
 };

@@ -131,10 +131,18 @@ class ReadFile {
 
 namespace detail::io {
 
-/// A new file beside `path`, deleted at the end unless it was moved to `path`.
+/// A new file beside `path`, with the permissions of the one that it is to replace, deleted at the end unless it was
+/// moved to `path`. Refuses to replace a directory, pipe or device.
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& path) : path_(path) {
+    if (path.empty()) throw DataError(ErrorCode::io_error, "write_file: the file has no name: give a path");
+    struct stat status {};
+    const bool replaces = ::stat(path.c_str(), &status) == 0;
+    if (replaces && !S_ISREG(status.st_mode)) {
+      throw DataError(ErrorCode::io_error,
+                      {shown(path), ": expected a regular file to replace, found ", kind_of_file(status.st_mode)});
+    }
     // The number keeps threads apart, and steps over what a killed process with our id left behind.
     for (int number = 0; number < 1000 && !file_.open(); ++number) {
       name_ = joined({path, ".tmp-", ::getpid(), "-", number});
@@ -143,6 +151,8 @@ class TemporaryFile {
     }
     if (const int error = errno; !file_.open())
       fail_io(path_, joined({"cannot create ", quoted(name_), " to write it"}), error);
+    // Where the system refuses, it keeps a new file's.
+    if (replaces) static_cast<void>(::fchmod(file_.get(), status.st_mode & 07777));
   }
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
@@ -171,8 +181,16 @@ class TemporaryFile {
     }
   }
 
-  /// Gives the file the permissions of the one it is to replace; where the system refuses, it keeps a new file's.
-  void take_permissions(mode_t mode) noexcept { static_cast<void>(::fchmod(file_.get(), mode & 07777)); }
+  /// Writes over what is there from byte `offset` on; write() goes on where it was.
+  void write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      const ssize_t count = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) fail_io(path_, "cannot write", errno);
+      offset += static_cast<std::uint64_t>(count);
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+    }
+  }
 
   /// Makes the bytes durable, then the name.
   void move_into_place() {
@@ -206,17 +224,9 @@ class TemporaryFile {
 /// as it was and no temporary one; only when the very last step fails is the new file in place, whole but not yet sure
 /// to outlast a crash.
 inline void write_file(const std::string& path, std::span<const std::span<const std::byte>> pieces) {
-  if (path.empty()) throw DataError(ErrorCode::io_error, "write_file: the file has no name: give a path");
-  struct stat status {};
-  const bool replaces = ::stat(path.c_str(), &status) == 0;
-  if (replaces && !S_ISREG(status.st_mode)) {
-    throw DataError(ErrorCode::io_error, {detail::io::shown(path), ": expected a regular file to replace, found ",
-                                          detail::io::kind_of_file(status.st_mode)});
-  }
   std::uint64_t size = 0;
   for (const auto& piece : pieces) size += piece.size();
   detail::io::TemporaryFile file(path);
-  if (replaces) file.take_permissions(status.st_mode);
   file.reserve(size);
   for (const auto& piece : pieces) file.write(piece);
   file.move_into_place();
