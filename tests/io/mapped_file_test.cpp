@@ -124,6 +124,24 @@ TEST_CASE("load brings bytes into memory, release takes them out again") {
   CHECK(file.bytes()[0] == std::byte{'x'});
 }
 
+TEST_CASE("release lets go of what the system has mapped around the bytes, too") {
+  const test::Folder folder;
+  constexpr std::size_t size = 32 * mebibyte, step = size / 128, piece = step / 4 + 100;
+  {
+    std::ofstream written(folder / "a", std::ios::binary);  // in pieces: Linux keeps a large one as a huge page
+    for (std::size_t i = 0; i < 128; ++i) written << std::string(step, 'x') << std::flush;
+  }
+  const MappedFile file(folder / "a");
+  const std::size_t before = mapped_memory();
+  for (std::size_t i = 0; i < 128; ++i) {
+    const std::size_t first = i * 37 % 128 * step;
+    file.load(first, piece);
+    CHECK(file.bytes()[first + piece - 1] == std::byte{'x'});
+    file.release(first, piece, false);
+  }
+  CHECK(mapped_memory() <= before + mebibyte);
+}
+
 TEST_CASE("fault 15: a file that shrinks while it is mapped is found by check and load; touching it ends the process") {
   const test::Folder folder;
   test::write_all(folder / "a", std::string(mebibyte, 'x'));
