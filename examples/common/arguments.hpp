@@ -44,6 +44,19 @@ class Arguments {
     const auto value = take(name);
     return value ? parse(name, *value, least) : otherwise;
   }
+  /// A number of bytes, such as 64M or 2G: K, M and G are 2^10, 2^20 and 2^30. 0 when it is not given.
+  std::uint64_t bytes(const std::string& name, const std::string& help) {
+    describe(name + " BYTES", help);
+    const auto value = take(name);
+    if (!value) return 0;
+    const std::size_t letter = std::string("KMG").find(value->empty() ? '\0' : value->back());
+    const int shift = letter == std::string::npos ? 0 : 10 * (static_cast<int>(letter) + 1);
+    const std::uint64_t count = parse(name, shift == 0 ? *value : value->substr(0, value->size() - 1), 1);
+    if (count > (std::numeric_limits<std::uint64_t>::max() >> shift)) {
+      throw UsageError(name + ": '" + *value + "' is more than there can be");
+    }
+    return count << shift;
+  }
   /// Whole numbers from 1 on, separated by commas.
   std::vector<std::size_t> numbers(const std::string& name, const std::string& otherwise, const std::string& help) {
     describe(name + " N,N,...", help + " (" + otherwise + ")");
