@@ -57,14 +57,15 @@ class Arguments {
     }
     return count << shift;
   }
-  /// Whole numbers from 1 on, separated by commas.
-  std::vector<std::size_t> numbers(const std::string& name, const std::string& otherwise, const std::string& help) {
+  /// Whole numbers, none below `least`, separated by commas.
+  std::vector<std::size_t> numbers(const std::string& name, const std::string& otherwise, const std::string& help,
+                                   std::uint64_t least = 1) {
     describe(name + " N,N,...", help + " (" + otherwise + ")");
     const std::string list = take(name).value_or(otherwise);
     std::vector<std::size_t> values;
     for (std::size_t begin = 0, end = 0; end < list.size(); begin = end + 1) {
       end = std::min(list.find(',', begin), list.size());
-      values.push_back(parse(name, list.substr(begin, end - begin), 1));
+      values.push_back(parse(name, list.substr(begin, end - begin), least));
     }
     if (values.empty()) throw UsageError(name + ": wanted numbers separated by commas, found nothing");
     return values;
