@@ -87,15 +87,15 @@ const void* Cuda::RowStream::stage_bytes(const Cuda& device, const void* table, 
     to += row_bytes;
   }
   device.context()->check(cudaStreamWaitEvent(state_->copies, slot.used), "rows on their way");
-  device.context()->check(
-      cudaMemcpyAsync(slot.memory.data(), slot.pinned, bytes, cudaMemcpyHostToDevice, state_->copies),
-      "copy of rows to the GPU");
+  device.context()->copy_to_gpu(slot.pinned, slot.memory.data(), bytes, state_->copies, "copy of rows to the GPU");
   device.context()->check(cudaEventRecord(slot.copied, state_->copies), "rows on their way");
   slot.in_flight = true;
   device.context()->check(cudaStreamWaitEvent(stream, slot.copied), "rows on their way");
   return slot.memory.data();
 }
 
-bool keeps_resident(const Cuda& device, std::size_t bytes) { return bytes <= device.context()->available() / 5 * 4; }
+bool keeps_resident(const Cuda& device, std::size_t bytes) {
+  return Cuda::RowStream::keeps_resident(bytes, device.context()->available());
+}
 
 }  // namespace minitrain::inline MINITRAIN_ABI
