@@ -8,6 +8,7 @@
 #include <minitrain/train/explain.hpp>
 #include <minitrain/train/make_accumulator.hpp>
 #include <minitrain/train/options.hpp>
+#include <minitrain/train/profiler.hpp>
 #include <minitrain/train/scope.hpp>
 #include <minitrain/train/state_file.hpp>
 
@@ -33,7 +34,9 @@ class Trainer {
           const TrainerOptions& options = {})
       : device_(device),
         options_((options.check(), options)),
-        core_(make_accumulator<T>(device_, model, loss, optimizer, options)) {}
+        core_(make_accumulator<T>(device_, model, loss, optimizer, options)) {
+    core_.watch(profiler_.get());
+  }
 
   /// Trains for options().epochs epochs. Throws DataError or ShapeError, before anything has changed, when the data
   /// does not fit the model; NumericError when the loss stops being finite, with the parameters as before that step,
@@ -140,6 +143,8 @@ class Trainer {
 
   /// What runs, in words: model, loss, optimizer, device, memory, the micro-batch and why.
   std::string explain() const { return explain_run(device_, core_, options_); }
+  /// Where bytes and seconds of the last fit() went. Throws OptionError unless options().profile.
+  const Profile& profile() const { return profile_of(profiler_); }
 
  private:
   using Core = Accumulator<T, Device>;
@@ -151,13 +156,7 @@ class Trainer {
                             [&] { return DataLoader<T, Device>(data, options, device_); });
   }
 
-  Evaluation mean(const Totals& totals) const {
-    Evaluation result{.samples = totals.samples};
-    if (totals.samples == 0) return result;
-    result.loss = totals.loss / totals.weight;
-    if (core_.objective().counts_right_answers()) result.accuracy = totals.right / static_cast<double>(totals.samples);
-    return result;
-  }
+  Evaluation mean(const Totals& totals) const { return mean_of(totals, core_.objective().counts_right_answers()); }
 
   /// Drops what has accumulated when something throws, so that no half of a sum stays behind.
   template <class F>
@@ -178,7 +177,7 @@ class Trainer {
     all_or_nothing([&] {
       for (std::size_t count; at < end; at += count) {
         count = std::min(core_.network().capacity(), end - at);
-        core_.accumulate(device_, loader.next(device_, epochs_, at, count));
+        core_.accumulate(device_, next_batch(profiler_.get(), loader, device_, epochs_, at, count));
       }
     });
   }
@@ -214,8 +213,9 @@ class Trainer {
     }
     const std::size_t rows = core_.network().capacity();
     const MemoryPlan plan = memory_plan(device_, core_, training, options_);
-    DataLoader<T, Device> loader =
-        loader_of(training, {.batch_size = rows, .shuffle = options_.shuffle, .seed = options_.seed});
+    DataLoader<T, Device> loader = profiled_loading(profiler_.get(), device_, options_, rows, [&] {
+      return loader_of(training, {.batch_size = rows, .shuffle = options_.shuffle, .seed = options_.seed});
+    });
     std::unique_ptr<DataLoader<T, Device>> validation_loader;
     if (validation != nullptr) {
       validation_loader.reset(
@@ -227,7 +227,9 @@ class Trainer {
     stop_requested_ = false;
     const TrueInScope running(running_);
     for (std::size_t e = 0; e < options_.epochs && !stop_requested_; ++e) {
-      EpochRecord record = with_memory_plan(device_, plan, [&] { return train_epoch(loader, callbacks); });
+      EpochRecord record = profiled_epoch(profiler_.get(), device_, loader, [&] {
+        return with_memory_plan(device_, plan, [&] { return train_epoch(loader, callbacks); });
+      });
       if (validation_loader != nullptr) record.validation = evaluate(*validation_loader);
       history.epochs.push_back(record);
       if (callbacks.on_epoch) callbacks.on_epoch(record);
@@ -286,6 +288,7 @@ class Trainer {
 
   Device device_;
   TrainerOptions options_;
+  std::unique_ptr<Profiler> profiler_ = make_profiler(options_.profile);
   Core core_;
   std::size_t epochs_ = 0;
   bool stop_requested_ = false;
