@@ -25,7 +25,7 @@ struct MemoryPlan {
   std::size_t data_set = 0;   // where the device keeps it, with its order; on a CPU, the numbers in host memory
   // For each sample of a micro-batch:
   std::size_t activations = 0;  // outputs, what layers keep, and the gradients on the way back
-  std::size_t batch = 0;        // features and answers, gathered
+  std::size_t batch = 0;        // features and answers, gathered, and on a CPU the rows that they are
   std::size_t staging = 0;      // the same on their way to a device that does not keep the data set
   std::size_t working = 0;      // of the loss, on a GPU
 
@@ -75,6 +75,7 @@ MemoryPlan plan_trainer(const Device& device, const NetworkSize& network, std::s
       .batch_size = options.batch_size,
       .micro_batch = std::min(options.micro_batch_size, options.batch_size),
   };
+  if constexpr (!KeepsRowOrder<Device>) plan.batch += HostRowOrder::bytes_per_position();
   if constexpr (QueuesSteps<Device>) {
     plan.other += Device::StepQueue::state_bytes;
     plan.working = 3 * sizeof(float);
