@@ -177,8 +177,9 @@ TEST_CASE("a data set on the GPU is one of the owners named", "[bad input]") {
     const simt::FaultScope full({.fail_allocation = 1});
     return message_of(f);
   };
-  for (const auto& what : {without_memory([&] { trainer.fit(data); }), without_memory([&] { trainer.evaluate(data); }),
-                           without_memory([&] { trainer.predict(data); })}) {
+  CHECK_THAT(without_memory([&] { trainer.fit(data); }), test::ContainsSubstring("data set 7200"));  // and its order
+  for (const auto& what :
+       {without_memory([&] { trainer.evaluate(data); }), without_memory([&] { trainer.predict(data); })}) {
     CHECK_THAT(what, test::ContainsSubstring("data set 5600"));
     CHECK_THAT(what, test::ContainsSubstring("parameters 704"));
   }

@@ -33,16 +33,16 @@ Accumulator<T, Device> make_accumulator(const Device& device, const M& model, co
   });
 }
 
-/// The plan of one that is there, with a data set beside it.
+/// The plan of one that is there, with a data set beside it, shuffled or not.
 template <class T, class Device>
 MemoryPlan memory_plan(const Device& device, const Accumulator<T, Device>& core, const Dataset& data,
-                       const TrainerOptions& options) {
+                       const TrainerOptions& options, bool shuffle) {
   TrainerOptions asked = options;
   asked.micro_batch_size = core.network().capacity();
   MemoryPlan plan = plan_trainer<T>(device, core.network().size(), core.moments().size(),
                                     core.objective().uses_labels(), core.objective().class_weights().size(), asked);
   plan.held = true;
-  plan_data(device, size_of(data), options.shuffle, plan);
+  plan_data(device, size_of(data), shuffle, plan);
   return plan;
 }
 

@@ -152,7 +152,7 @@ class Trainer {
 
   /// A loader of the trainer's own; when the device's memory is too small for the data set, the plan says by how much.
   DataLoader<T, Device> loader_of(const Dataset& data, const DataLoaderOptions& options) const {
-    return with_memory_plan(device_, memory_plan(device_, core_, data, options_),
+    return with_memory_plan(device_, memory_plan(device_, core_, data, options_, options.shuffle),
                             [&] { return DataLoader<T, Device>(data, options, device_); });
   }
 
@@ -212,7 +212,7 @@ class Trainer {
           {"fit: ", core_.accumulated(), " samples are accumulated and not yet used: call update() first"});
     }
     const std::size_t rows = core_.network().capacity();
-    const MemoryPlan plan = memory_plan(device_, core_, training, options_);
+    const MemoryPlan plan = memory_plan(device_, core_, training, options_, options_.shuffle);
     DataLoader<T, Device> loader = profiled_loading(profiler_.get(), device_, options_, rows, [&] {
       return loader_of(training, {.batch_size = rows, .shuffle = options_.shuffle, .seed = options_.seed});
     });
