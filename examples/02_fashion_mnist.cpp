@@ -34,15 +34,20 @@ int main(int argc, char** argv) try {
   const std::size_t batch = arguments.number("--batch", 32, "samples of one optimizer step");
   const std::size_t threads = arguments.number("--threads", 0, "of the processor; 0: all there are", 0);
   const std::uint64_t seed = arguments.number("--seed", 1, "of parameters and shuffling", 0);
+  const bool dry_run = arguments.dry_run();
   if (arguments.help_shown()) return examples::ok;
 
   const auto [train, test] = examples::load_images(folder);
   const mt::Sequential model{mt::Dense{784, 128}, mt::ReLU{}, mt::Dense{128, classes}};
-  mt::Trainer trainer{mt::Cpu{{.threads = threads}},
-                      model,
-                      mt::SoftmaxCrossEntropy{},
-                      mt::Adam{.learning_rate = 1e-3f},
-                      {.epochs = epochs, .batch_size = batch, .seed = seed}};
+  const mt::Cpu device{{.threads = threads}};
+  const mt::SoftmaxCrossEntropy loss;
+  const mt::Adam adam{.learning_rate = 1e-3f};
+  const mt::TrainerOptions options{.epochs = epochs, .batch_size = batch, .seed = seed};
+  if (dry_run) {
+    std::printf("%s", mt::to_string(mt::estimate(train, model, loss, adam, options, device)).c_str());
+    return examples::ok;
+  }
+  mt::Trainer trainer{device, model, loss, adam, options};
   std::printf("%s\n", trainer.explain().c_str());
 
   examples::Progress progress;

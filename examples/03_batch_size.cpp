@@ -21,12 +21,37 @@ static std::size_t outputs(const mt::Dataset& data) {
   return data.is_classification() ? data.classes() : data.target_columns();
 }
 
-static mt::Trainer<> make_trainer(const mt::Dataset& data, std::size_t threads, const mt::TrainerOptions& options) {
-  const mt::Cpu device{{.threads = threads}};
+// f(model, loss, optimizer) for that data.
+template <class F>
+static auto with_parts(const mt::Dataset& data, const F& f) {
   const mt::Mlp model{.widths = {data.feature_columns(), hidden(data), outputs(data)}};
   const mt::Adam adam{.learning_rate = 1e-3f};
-  if (data.is_classification()) return {device, model, mt::SoftmaxCrossEntropy{}, adam, options};
-  return {device, model, mt::MeanSquaredError{}, adam, options};
+  if (data.is_classification()) return f(model, mt::SoftmaxCrossEntropy{}, adam);
+  return f(model, mt::MeanSquaredError{}, adam);
+}
+
+static mt::Trainer<> make_trainer(const mt::Dataset& data, std::size_t threads, const mt::TrainerOptions& options) {
+  const mt::Cpu device{{.threads = threads}};
+  return with_parts(data, [&](const auto&... parts) { return mt::Trainer<>(device, parts..., options); });
+}
+
+// What all runs would take: memory for the largest batch, seconds for each.
+static void show_estimates(const mt::Dataset& data, std::size_t threads, const std::vector<std::size_t>& batches,
+                           std::size_t epochs, std::size_t repeats) {
+  const mt::Cpu device{{.threads = threads}};
+  mt::Estimate largest;
+  double seconds = 0;
+  std::printf("%6s %8s %10s %10s %10s\n", "batch", "steps", "us/step", "s/epoch", "s/run");
+  for (const std::size_t batch : batches) {
+    const mt::Estimate e = with_parts(data, [&](const auto&... parts) {
+      return mt::estimate(data, parts..., {.epochs = epochs, .batch_size = batch}, device);
+    });
+    std::printf("%6zu %8llu %10.2f %10.5f %10.4g\n", batch, static_cast<unsigned long long>(e.steps),
+                1e6 * e.seconds_per_step, e.seconds_per_epoch, e.seconds);
+    seconds += static_cast<double>(repeats) * e.seconds;
+    if (e.memory.total() >= largest.memory.total()) largest = e;
+  }
+  std::printf("\n%s\nabout %.3g s in all\n", mt::to_string(largest).c_str(), seconds);
 }
 
 // Trains once and adds what it took: medians over the epochs, and the loss on data never trained on.
@@ -93,6 +118,7 @@ int main(int argc, char** argv) try {
   const std::uint64_t seed = arguments.number("--seed", 1, "of the first round; the next one has the next", 0);
   const std::string csv = arguments.text("--csv", "FILE", "where to write the table");
   const std::string json = arguments.text("--json", "FILE", "where to write the table and the line through it");
+  const bool dry_run = arguments.dry_run();
   if (arguments.help_shown()) return examples::ok;
 
   const mt::Split data = folder.empty()
@@ -101,6 +127,10 @@ int main(int argc, char** argv) try {
   std::printf("%zu-%zu-%zu, Adam, learning rate 0.001, on %s\n", data.train.feature_columns(), hidden(data.train),
               outputs(data.train), mt::describe_device(mt::Cpu{{.threads = threads}}).c_str());
   std::printf("%zu epochs of %zu samples at every batch size, %zu times\n\n", epochs, data.train.size(), repeats);
+  if (dry_run) {
+    show_estimates(data.train, threads, batches, epochs, repeats);
+    return examples::ok;
+  }
   std::vector<Runs> all;
   for (const std::size_t batch : batches) all.push_back({.batch = batch});
   for (const std::string& file : {csv, json}) {

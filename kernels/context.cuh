@@ -3,6 +3,7 @@
 #include "current_gpu.cuh"
 #include "replay.cuh"
 
+#include <minitrain/core/traffic.hpp>
 #include <minitrain/cuda/device.hpp>
 
 #include <array>
@@ -53,6 +54,11 @@ class Cuda::Context {
   /// How often scratch() has moved a piece of a step: what was captured with the old address cannot be replayed.
   std::uint64_t scratch_moves() const noexcept { return scratch_moves_; }
 
+  /// The only copies between host memory and the GPU's, queued on `stream` and counted (copy.cu).
+  void copy_to_gpu(const void* host, void* to, std::size_t bytes, cudaStream_t stream, const char* what);
+  void copy_from_gpu(const void* from, void* host, std::size_t bytes, cudaStream_t stream, const char* what);
+  const Traffic& traffic() const noexcept { return traffic_; }
+
   /// Copies a few values to `to` on the GPU through pinned memory, without waiting for what is queued, unless it is an
   /// upload `staging_slots` calls ago.
   template <class T>
@@ -72,6 +78,10 @@ class Cuda::Context {
   void begin_capture(const cuda::StepState* state);
   /// The graph; null where something was launched that cannot be captured.
   cudaGraph_t end_capture() noexcept;
+  /// What every launch of the graph that was captured last copies.
+  const Traffic& captured() const noexcept { return captured_; }
+  /// It was launched.
+  void copied(const Traffic& captured) noexcept { traffic_ += captured; }
   /// Null when nothing is captured.
   const cuda::StepState* replay() const noexcept { return replay_; }
 
@@ -121,6 +131,7 @@ class Cuda::Context {
   cudaStream_t stream_ = nullptr;
   cuda::LaunchLog log_;
   std::size_t allocated_ = 0, peak_ = 0;
+  Traffic traffic_, captured_;
   std::array<Piece, scratch_slots> scratch_;
   std::uint64_t scratch_moves_ = 0;
   const cuda::StepState* replay_ = nullptr;

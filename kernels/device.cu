@@ -1,4 +1,4 @@
-// The CUDA device itself: finding the GPU, its stream, memory and copies. No kernel but all_finite's.
+// The CUDA device itself: finding the GPU, its stream and memory. No kernel but all_finite's.
 #include "context.cuh"
 #include "lane.cuh"
 
@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -48,23 +47,6 @@ int device_count(std::string* why) {
     }
   }
   return 0;
-}
-
-void copy_from_host(const Cuda& device, const void* host, void* to, std::size_t bytes) {
-  if (bytes == 0) return;
-  const auto scope = device.arithmetic_scope();
-  device.context()->check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream_of(device)),
-                          "copy to the GPU");
-  device.synchronize();  // pinned memory, and pageable memory that the GPU can read itself, is not staged
-}
-
-void copy_to_host(const Cuda& device, const void* from, void* host, std::size_t bytes) {
-  const auto scope = device.arithmetic_scope();
-  if (bytes != 0) {
-    device.context()->check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream_of(device)),
-                            "copy from the GPU");
-  }
-  device.synchronize();
 }
 
 void fill_zero(const Cuda& device, void* to, std::size_t bytes) {
@@ -222,26 +204,10 @@ void* Cuda::Context::grow(Piece& piece, std::size_t bytes) {
   return piece.data;
 }
 
-void Cuda::Context::upload_bytes(const void* host, std::size_t bytes, void* to) {
-  if (bytes == 0) return;
-  Staging& slot = staging_[next_staging_++ % staging_slots];
-  if (slot.in_flight) check(cudaEventSynchronize(slot.copied), "wait for an upload");
-  slot.in_flight = false;
-  if (bytes > slot.bytes) {
-    if (slot.pinned != nullptr) check(cudaFreeHost(std::exchange(slot.pinned, nullptr)), "pinned memory");
-    slot.bytes = 0;
-    check(cudaMallocHost(&slot.pinned, bytes), "pinned memory");
-    slot.bytes = bytes;
-  }
-  std::memcpy(slot.pinned, host, bytes);
-  check(cudaMemcpyAsync(to, slot.pinned, bytes, cudaMemcpyHostToDevice, stream_), "upload");
-  check(cudaEventRecord(slot.copied, stream_), "upload");
-  slot.in_flight = true;
-}
-
 void Cuda::Context::begin_capture(const cuda::StepState* state) {
   check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture of a step");
   replay_ = state;
+  captured_ = {};
 }
 
 cudaGraph_t Cuda::Context::end_capture() noexcept {

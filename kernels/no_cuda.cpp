@@ -93,6 +93,7 @@ std::size_t split_granule(const Cuda&) { refuse(); }
 std::string describe_choices(const Cuda&) { refuse(); }
 bool all_finite(const Cuda&, const View<const float, Cuda>&) { refuse(); }
 std::size_t free_bytes(const Cuda&) { refuse(); }
+Traffic traffic(const Cuda&) { refuse(); }
 std::size_t choose_micro_batch(const Cuda&, std::size_t, std::size_t, std::size_t) { refuse(); }
 
 void activation_forward(const Cuda&, const Activation&, cuda::Input, cuda::Output) { refuse(); }

@@ -72,8 +72,7 @@ struct Cuda::RowStream::State {
   const void* copy(Slot& slot, const void* pinned, std::size_t bytes) {
     if (bytes == 0) return slot.memory.data();
     device.context()->check(cudaStreamWaitEvent(copies, slot.used), "rows on their way");
-    device.context()->check(cudaMemcpyAsync(slot.memory.data(), pinned, bytes, cudaMemcpyHostToDevice, copies),
-                            "copy of rows to the GPU");
+    device.context()->copy_to_gpu(pinned, slot.memory.data(), bytes, copies, "copy of rows to the GPU");
     device.context()->check(cudaEventRecord(slot.copied, copies), "rows on their way");
     slot.in_flight = true;
     device.context()->check(cudaStreamWaitEvent(cuda::stream_of(device), slot.copied), "rows on their way");
@@ -132,6 +131,8 @@ Cuda::PinnedMemory::~PinnedMemory() {
   if (data_ != nullptr) static_cast<void>(cudaFreeHost(data_));
 }
 
-bool keeps_resident(const Cuda& device, std::size_t bytes) { return bytes <= device.context()->available() / 5 * 4; }
+bool keeps_resident(const Cuda& device, std::size_t bytes) {
+  return Cuda::RowStream::keeps_resident(bytes, device.context()->available());
+}
 
 }  // namespace minitrain::inline MINITRAIN_ABI

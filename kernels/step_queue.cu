@@ -17,6 +17,8 @@ namespace minitrain::inline MINITRAIN_ABI {
 namespace {
 
 static_assert(cuda::queue_capacity == Cuda::StepQueue::capacity);
+static_assert(sizeof(cuda::PlannedStep) == Cuda::StepQueue::planned_step_bytes);
+static_assert(sizeof(cuda::StepState) == Cuda::StepQueue::state_bytes);
 
 /// As clipped_gradient_scale() does on the host.
 __device__ inline double clipped_scale(double weight, double squares, double clip_norm) {
@@ -75,8 +77,8 @@ __global__ void __launch_bounds__(256) scale_loss_kernel(const cuda::LossScale* 
 class Graph {
  public:
   /// Nothing where the graph cannot be made ready to be launched, for want of memory perhaps.
-  static std::optional<Graph> of(cudaGraph_t graph, const Cuda::StepQueue::Step& step) {
-    Graph result(step);
+  static std::optional<Graph> of(cudaGraph_t graph, const Cuda::StepQueue::Step& step, const Traffic& copies) {
+    Graph result(step, copies);
     cudaError_t status = cudaGraphGetNodes(graph, nullptr, &result.nodes_);
     if (status == cudaSuccess) status = cudaGraphInstantiate(&result.executable_, graph, 0);
     static_cast<void>(cudaGraphDestroy(graph));
@@ -85,7 +87,10 @@ class Graph {
     return std::nullopt;
   }
   Graph(Graph&& other) noexcept
-      : executable_(std::exchange(other.executable_, nullptr)), nodes_(other.nodes_), step_(other.step_) {}
+      : executable_(std::exchange(other.executable_, nullptr)),
+        nodes_(other.nodes_),
+        step_(other.step_),
+        copies_(other.copies_) {}
   /// One that still runs is freed when it has run.
   ~Graph() {
     if (executable_ != nullptr) static_cast<void>(cudaGraphExecDestroy(executable_));
@@ -93,16 +98,18 @@ class Graph {
 
   void launch(const Cuda& device) const {
     device.context()->check(cudaGraphLaunch(executable_, cuda::stream_of(device)), "launch of a step's graph");
+    device.context()->copied(copies_);
   }
   std::size_t nodes() const noexcept { return nodes_; }
   const Cuda::StepQueue::Step& step() const noexcept { return step_; }
 
  private:
-  explicit Graph(const Cuda::StepQueue::Step& step) : step_(step) {}
+  Graph(const Cuda::StepQueue::Step& step, const Traffic& copies) : step_(step), copies_(copies) {}
 
   cudaGraphExec_t executable_ = nullptr;
   std::size_t nodes_ = 0;
   Cuda::StepQueue::Step step_;
+  Traffic copies_;  // of one launch
 };
 
 /// What is known of the steps of so many samples.
@@ -116,9 +123,9 @@ struct Recording {
 };
 
 constexpr std::size_t most_recordings = 4;  // full batches, the last of an epoch, and what changes on the way
-constexpr std::size_t most_planned = 32;    // steps that wait for a launch
-constexpr std::size_t most_nodes = 1024;    // of a graph of many steps
-constexpr std::size_t worth_copying = 4;    // launches' worth of steps, before many are put into one graph
+constexpr std::size_t most_planned = Cuda::StepQueue::most_planned;
+constexpr std::size_t most_nodes = 1024;  // of a graph of many steps
+constexpr std::size_t worth_copying = 4;  // launches' worth of steps, before many are put into one graph
 
 }  // namespace
 
@@ -286,7 +293,8 @@ bool Cuda::StepQueue::end_capture(const Cuda& device, bool whole) {
   s.capturing = false;
   cudaGraph_t captured = device.context()->end_capture();
   if (captured != nullptr && !whole) static_cast<void>(cudaGraphDestroy(std::exchange(captured, nullptr)));
-  std::optional<Graph> graph = captured != nullptr ? Graph::of(captured, s.captured) : std::nullopt;
+  std::optional<Graph> graph =
+      captured != nullptr ? Graph::of(captured, s.captured, device.context()->captured()) : std::nullopt;
   if (!graph) {
     (r.one ? r.cannot_capture_many : r.cannot_capture) = true;
   } else if (r.one) {

@@ -33,6 +33,8 @@ class Arguments {
     words_.erase(word);
     return true;
   }
+  /// Whether to say what the run would take, and train nothing.
+  bool dry_run() { return flag("--dry-run", "say what memory, bytes and seconds it would take, and train nothing"); }
   std::string text(const std::string& name, const std::string& value_name, const std::string& help) {
     describe(name + " " + value_name, help);
     return take(name).value_or("");

@@ -19,4 +19,6 @@
 #include <minitrain/optim/adam.hpp>
 #include <minitrain/optim/adamw.hpp>
 #include <minitrain/optim/sgd.hpp>
+#include <minitrain/train/estimate.hpp>
+#include <minitrain/train/plan.hpp>
 #include <minitrain/train/trainer.hpp>

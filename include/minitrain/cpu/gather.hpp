@@ -22,6 +22,43 @@ inline float widen_byte(std::uint8_t byte, float scale, float offset) noexcept {
 namespace minitrain::inline MINITRAIN_ABI {
 namespace cpu {
 
+/// Asks for the first 512 bytes of each row; hardware notices the rest of a longer one by itself. Always inlined: g++
+/// takes a function that does nothing but prefetch for one that does nothing.
+template <class S>
+MINITRAIN_INLINE_BASELINE void prefetch_rows(const S* table, std::size_t columns,
+                                             std::span<const std::uint64_t> rows) noexcept {
+  constexpr std::size_t line = 64;
+  const std::size_t bytes = std::min(columns * sizeof(S), 8 * line);
+  if (bytes <= line) {  // one or two lines
+    for (const std::uint64_t row : rows) {
+      const auto* const first = reinterpret_cast<const char*>(table + row * columns);
+      __builtin_prefetch(first);
+      __builtin_prefetch(first + bytes - 1);
+    }
+    return;
+  }
+  for (const std::uint64_t row : rows) {
+    const auto* const first = reinterpret_cast<const char*>(table + row * columns);
+    for (std::size_t at = 0; at + 1 < bytes; at += line) __builtin_prefetch(first + at);
+    __builtin_prefetch(first + bytes - 1);
+  }
+}
+
+/// Rows of more than four lines come from memory while some eight before them are copied: to ask for a whole batch of
+/// them at once would push the first ones out of the cache again.
+inline constexpr std::size_t rows_ahead = 8;
+template <class S>
+constexpr bool is_long_row(std::size_t columns) noexcept {
+  return columns * sizeof(S) > 256;
+}
+template <class S>
+MINITRAIN_INLINE_BASELINE void prefetch_ahead(const S* table, std::size_t columns, std::span<const std::uint64_t> rows,
+                                              std::size_t i) noexcept {
+  if (is_long_row<S>(columns) && i + rows_ahead < rows.size()) {
+    prefetch_rows(table, columns, rows.subspan(i + rows_ahead, 1));
+  }
+}
+
 /// Rows of Chunks·16 bytes or a little less: that many copies of 16 bytes, the last of which ends with the row and may
 /// overlap the one before it. A row of 10 floats is three loads and three stores, with no loop and no call.
 template <std::size_t Chunks, class T>
@@ -53,32 +90,11 @@ void copy_rows(const T* table, std::size_t columns, std::span<const std::uint64_
   } else if (bytes <= 64) {
     copy_chunked_rows<4>(table, columns, rows, out);
   } else {
-    for (const std::uint64_t row : rows) {
-      std::memcpy(out, table + row * columns, bytes);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      prefetch_ahead(table, columns, rows, i);
+      std::memcpy(out, table + rows[i] * columns, bytes);
       out += columns;
     }
-  }
-}
-
-/// Asks for the first 256 bytes of each row; hardware notices the rest of a longer one by itself. Always inlined: g++
-/// takes a function that does nothing but prefetch for one that does nothing.
-template <class S>
-MINITRAIN_INLINE_BASELINE void prefetch_rows(const S* table, std::size_t columns,
-                                             std::span<const std::uint64_t> rows) noexcept {
-  constexpr std::size_t line = 64;
-  const std::size_t bytes = std::min(columns * sizeof(S), 4 * line);
-  if (bytes <= line) {  // one or two lines
-    for (const std::uint64_t row : rows) {
-      const auto* const first = reinterpret_cast<const char*>(table + row * columns);
-      __builtin_prefetch(first);
-      __builtin_prefetch(first + bytes - 1);
-    }
-    return;
-  }
-  for (const std::uint64_t row : rows) {
-    const auto* const first = reinterpret_cast<const char*>(table + row * columns);
-    for (std::size_t at = 0; at + 1 < bytes; at += line) __builtin_prefetch(first + at);
-    __builtin_prefetch(first + bytes - 1);
   }
 }
 
@@ -106,11 +122,13 @@ void gather_rows(Isa isa, const RowSource<S>& source, std::span<const std::uint6
   if constexpr (std::is_same_v<S, T>) {
     copy_rows(table, columns, rows, out);
   } else {
-    for (const std::uint64_t row : rows) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      prefetch_ahead(table, columns, rows, i);
+      const S* const row = table + rows[i] * columns;
       if constexpr (std::is_same_v<S, std::uint8_t>) {
-        widen_row(isa, table + row * columns, columns, source.scale, source.offset, out);
+        widen_row(isa, row, columns, source.scale, source.offset, out);
       } else {
-        for (std::size_t j = 0; j < columns; ++j) out[j] = T(table[row * columns + j]);
+        for (std::size_t j = 0; j < columns; ++j) out[j] = T(row[j]);
       }
       out += columns;
     }
@@ -135,7 +153,9 @@ void gather(const Cpu& device, const RowSource<S>& source, std::span<const std::
   device.parallel(rows.size(), 1, static_cast<double>(bytes), [&](std::size_t begin, std::size_t end) {
     cpu::gather_rows(device.isa(), source, rows.subspan(begin, end - begin), out.data() + begin * columns);
     if (begin < next.size()) {
-      cpu::prefetch_rows(source.table.data(), columns, next.subspan(begin, std::min(end, next.size()) - begin));
+      const std::size_t all = std::min(end, next.size()) - begin;
+      const std::size_t count = cpu::is_long_row<S>(columns) ? std::min(all, cpu::rows_ahead) : all;
+      cpu::prefetch_rows(source.table.data(), columns, next.subspan(begin, count));
     }
   });
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Memory operations of the CPU device: fill and copy.
 
+#include <minitrain/core/traffic.hpp>
 #include <minitrain/cpu/device.hpp>
 
 #include <algorithm>
@@ -21,6 +22,9 @@ template <class T>
 void copy_to_host(const Cpu&, const View<const T, Cpu>& x, T* host) {
   std::copy_n(x.data(), x.size(), host);
 }
+
+/// Nothing is copied between host memory and the device's: they are one.
+inline Traffic traffic(const Cpu&) noexcept { return {}; }
 
 /// Whether no element is infinite or NaN.
 template <class T>

@@ -2,6 +2,7 @@
 // Memory operations of the CUDA device: fill, copy, and how many samples to take at a time.
 
 #include <minitrain/core/permutation.hpp>
+#include <minitrain/core/traffic.hpp>
 #include <minitrain/cuda/device.hpp>
 
 #include <span>
@@ -33,6 +34,9 @@ inline void fill_order(const Cuda&, const Permutation& permutation, std::uint64_
 
 /// Bytes that can still be allocated. Waits for the memory that is on its way back.
 std::size_t free_bytes(const Cuda& device);
+
+/// All copies between host memory and the GPU's since the device was made, those of replayed steps among them.
+Traffic traffic(const Cuda& device);
 
 /// Who computes the matrix products that have come up so far, a line each: our own kernels or cuBLASLt
 /// (CudaOptions::exact), with the times that decided.

@@ -18,6 +18,9 @@ class Cuda::RowStream {
   RowStream& operator=(RowStream&&) noexcept;
   ~RowStream();
 
+  /// Whether a data set of so many bytes is to be kept on the GPU: it takes at most four fifths of what is free.
+  static constexpr bool keeps_resident(std::size_t bytes, std::size_t free) noexcept { return bytes <= free / 5 * 4; }
+
   /// The named rows of `table` [N, columns] as a table on the GPU [rows.size(), columns], there for what is queued
   /// until the next call.
   template <class S>
@@ -58,7 +61,7 @@ class Cuda::PinnedMemory {
   void* data_ = nullptr;
 };
 
-/// Whether a data set of so many bytes is to be kept on the GPU: it takes at most four fifths of what is free.
+/// The same for what is free now.
 bool keeps_resident(const Cuda& device, std::size_t bytes);
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,6 +1,7 @@
 #pragma once
 // Cuda::StepQueue: optimizer steps that the GPU goes through while the host queues the next ones.
 
+#include <minitrain/core/optimizer_factors.hpp>
 #include <minitrain/cuda/device.hpp>
 
 #include <array>
@@ -21,6 +22,14 @@ class Cuda::StepQueue {
  public:
   /// Steps that fit; take() them before there are more.
   static constexpr std::size_t capacity = 1024;
+  /// Steps that wait for a launch at most.
+  static constexpr std::size_t most_planned = 32;
+  /// Bytes that the host sends for each step that is replayed, that come back for every step, and that a queue holds on
+  /// the GPU.
+  static constexpr std::size_t planned_step_bytes = 2 * sizeof(std::uint64_t) + sizeof(AdamFactors<float>);
+  static constexpr std::size_t totals_bytes = 4 * sizeof(double);
+  static constexpr std::size_t state_bytes =
+      3 * sizeof(double) + 2 * sizeof(std::uint64_t) + capacity * (totals_bytes + planned_step_bytes);
 
   explicit StepQueue(const Cuda& device);
   StepQueue(StepQueue&&) noexcept;

@@ -46,6 +46,8 @@ class DataLoader {
         order_(data_, options.shuffle, options.seed, options.loading) {
     if (data_.in_memory() && options.loading.workers.value_or(0) == 0) {
       memory_.reset(new MemoryFeed<T, Device>(data_, order_, device_));
+      const std::size_t most = options.micro_batch_size != 0 ? options.micro_batch_size : options.batch_size;
+      memory_->reserve(std::min(most, samples_per_epoch()));
     } else {
       const SlotLayout layout(samples_per_epoch(), options.batch_size, options.micro_batch_size, data_.sample_bytes(),
                               options.rank, options.ranks);
@@ -126,6 +128,8 @@ class DataLoader {
 
   /// The kind of the order, for a state to tell it from another: an epoch goes on as it began only in the same one.
   std::string order() const { return order_.kind(); }
+  /// Whether threads read the next samples while training uses these.
+  bool reads_ahead() const noexcept { return stream_ && stream_->stats().workers > 0; }
   /// What reading ahead has done and cost; zeros where nothing is read ahead.
   LoaderStats stats() const noexcept { return stream_ ? stream_->stats() : LoaderStats{}; }
   /// How batches come about, in words: the order and why, workers, memory.

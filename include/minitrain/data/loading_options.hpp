@@ -3,9 +3,11 @@
 
 #include <minitrain/core/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <thread>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -26,6 +28,12 @@ struct LoadingOptions {
   std::uint64_t memory_limit = 0;           // bytes of files in memory at a time; 0: half of what the machine has
   Mixing mixing = Mixing::automatic;
   double deadline = 0;  // seconds to wait for a batch before DataError (timed_out); 0: for ever
+
+  static std::size_t cores() noexcept { return std::max(1u, std::thread::hardware_concurrency()); }
+  /// Threads that read ahead at first, and at most.
+  std::size_t first_workers() const noexcept { return workers.value_or(cores() > 1 ? 1 : 0); }
+  std::size_t most_workers() const noexcept { return workers.value_or(std::min<std::size_t>(cores(), 8)); }
+  std::size_t slots() const noexcept { return depth != 0 ? depth : most_workers() == 0 ? 1 : most_workers() + 2; }
 
   /// Throws OptionError for an option outside its range.
   void check(const char* who) const {

@@ -35,7 +35,9 @@ struct DeviceRows<Device> {
 class HostRowOrder {
  public:
   /// Makes room for stretches of `count` positions.
-  void reserve(std::size_t count) { rows_.resize(std::max({block, 4 * count, rows_.size()})); }
+  void reserve(std::size_t count) { rows_.resize(std::max({block, ahead * count, rows_.size()})); }
+  /// Bytes that reserve() takes for each, where there are more than a few.
+  static constexpr std::size_t bytes_per_position() noexcept { return ahead * sizeof(std::uint64_t); }
 
   /// Makes rows() those of positions [position, position + count) and next() the `count` behind them, or as many as
   /// there are.
@@ -76,7 +78,7 @@ class HostRowOrder {
     }
   }
 
-  static constexpr std::size_t block = 1024;
+  static constexpr std::size_t block = 1024, ahead = 4;
 
   std::vector<std::uint64_t> rows_;  // of positions first_, first_ + 1, ... of epoch_
   std::size_t count_ = 0, epoch_ = 0, first_ = 0;

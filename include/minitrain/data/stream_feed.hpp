@@ -51,15 +51,12 @@ class StreamFeed {
   StreamFeed(const Dataset& data, const SampleOrder& order, const SlotLayout& layout, const LoadingOptions& options,
              const Device& device)
       : data_(data), order_(order), layout_(layout), options_(options), device_(device), odd_(make_slot(0)) {
-    const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
-    const std::size_t workers = options.workers.value_or(cores > 1 ? 1 : 0);
-    most_workers_ = options.workers ? *options.workers : std::min<std::size_t>(cores, 8);
-    const std::size_t depth = options.depth != 0 ? options.depth : most_workers_ == 0 ? 1 : most_workers_ + 2;
+    const std::size_t depth = options.slots();
     for (std::size_t i = 0; i < depth; ++i) slots_.push_back(make_slot(layout_.capacity()));
     ring_ = std::make_unique<SlotRing>(
         depth, [this](const SlotRing::Work& work) { fill(work); },
         [this](std::uint64_t ticket, std::uint64_t current) { return name(ticket, current); });
-    for (std::size_t i = 0; i < workers; ++i) ring_->add_worker();
+    for (std::size_t i = 0; i < options.first_workers(); ++i) ring_->add_worker();
     if constexpr (!on_host) {
       if constexpr (streams) {
         features_stream_.emplace(device_);
@@ -162,7 +159,7 @@ class StreamFeed {
 
   /// Starts another worker where training waits for more than 2 % of its time, seen over 16 slots and 20 ms.
   void tune(Clock::time_point start, Clock::time_point end) {
-    if (options_.workers || ring_->workers() == 0 || ring_->workers() >= most_workers_) return;
+    if (options_.workers || ring_->workers() == 0 || ring_->workers() >= options_.most_workers()) return;
     if (tuned_slots_ == 0) tuned_from_ = start, tuned_wait_ = {};
     tuned_wait_ += end - start;
     if (++tuned_slots_ < 16 || end - tuned_from_ < std::chrono::milliseconds(20)) return;
@@ -234,7 +231,6 @@ class StreamFeed {
   SlotLayout layout_;
   LoadingOptions options_;
   Device device_;
-  std::size_t most_workers_ = 0;
   std::vector<HostSlot<Device>> slots_;
   HostSlot<Device> odd_;
   std::uint64_t ticket_ = no_ticket;

@@ -14,6 +14,15 @@ struct NetworkParameter {
   std::size_t offset = 0;  // in scalars, from the beginning of the slab
 };
 
+/// What a network takes of a device's memory, in scalars.
+struct NetworkSize {
+  std::size_t slab = 0;        // parameters with the padding between them; as many gradient sums
+  std::size_t per_sample = 0;  // buffers for each sample of a micro-batch
+  std::size_t padding = 0;     // of these buffers, whatever the micro-batch
+  std::size_t inputs = 0, outputs = 0;
+  bool replayable = true;  // see nn/layer.hpp
+};
+
 /// Runs a model forward and backward, one micro-batch at a time.
 template <class T, class Device>
 class Network {
@@ -31,31 +40,22 @@ class Network {
     parameters_ = Tensor<T, Device>(device, Shape{slab});
     gradients_ = Tensor<T, Device>(device, Shape{slab});
     initialise_parameters(device, seed);
-
-    Fusion<T, Device> fusion;
-    std::size_t number = 0, parameter = 0;
-    model.for_each_layer([&](const auto& layer) {
-      const LayerDescription& d = description_.layers[number];
-      std::vector<View<T, Device>> parameters, gradients;
-      for (std::size_t i = 0; i < d.parameters.size(); ++i, ++parameter) {
-        parameters.push_back({parameters_.data() + list_[parameter].offset, d.parameters[i].shape});
-        gradients.push_back({gradients_.data() + list_[parameter].offset, d.parameters[i].shape});
-      }
-      fusion.add(layer, d.in, d.out, std::move(parameters), std::move(gradients), static_cast<std::uint32_t>(number));
-      ++number;
-    });
-    stages_ = fusion.take();
+    stages_ = plan_stages(model, description_, parameters_.data(), gradients_.data());
     buffers_.resize(stages_.size());
   }
 
-  /// Scalars of each slab, the padding between tensors among them.
-  static std::size_t slab_size(const ModelDescription& description) {
-    std::size_t size = 0;
+  /// What a network of that model takes, found out without one. Throws ShapeError as the constructor does.
+  template <Model M>
+  static NetworkSize size_of(const M& model) {
+    const ModelDescription description = describe(model);
+    std::size_t slab = 0;
     for (const LayerDescription& layer : description.layers) {
-      for (const ParameterSpec& spec : layer.parameters) size += aligned(spec.shape.size());
+      for (const ParameterSpec& spec : layer.parameters) slab += aligned(spec.shape.size());
     }
-    return size;
+    return size_of(plan_stages(model, description, nullptr, nullptr), slab);
   }
+  /// What this one takes.
+  NetworkSize size() const noexcept { return size_of(stages_, parameters_.size()); }
 
   const ModelDescription& description() const noexcept { return description_; }
   const std::vector<NetworkParameter>& list() const noexcept { return list_; }
@@ -68,24 +68,13 @@ class Network {
   bool ends_in_softmax() const noexcept { return stages_.back().is_softmax && stages_.size() > 1; }
 
   /// Whether a device may record the launches of a step and replay them; see nn/layer.hpp.
-  bool replayable() const noexcept {
-    for (const auto& stage : stages_) {
-      if (!stage.stage->replayable()) return false;
-    }
-    return true;
-  }
-
-  /// Scalars of buffers per sample: outputs, kept values and two gradients of the widest layer.
-  std::size_t scalars_per_sample() const noexcept {
-    std::size_t count = 2 * widest();
-    for (const auto& stage : stages_) count += stage.out + stage.kept;
-    return count;
-  }
+  bool replayable() const noexcept { return replayable(stages_); }
 
   /// Makes room for micro-batches of up to `rows` samples.
   void reserve(const Device& device, std::size_t rows) {
     if (rows <= capacity_) return;
-    buffer_ = Tensor<T, Device>(device, Shape{rows * scalars_per_sample() + (2 * stages_.size() + 2) * alignment});
+    const NetworkSize wanted = size();
+    buffer_ = Tensor<T, Device>(device, Shape{rows * wanted.per_sample + wanted.padding});
     T* next = buffer_.data();
     const auto take = [&](std::size_t columns) {
       T* piece = next;
@@ -96,7 +85,7 @@ class Network {
       buffers_[i].y = {take(stages_[i].out), Shape()};
       buffers_[i].kept = {take(stages_[i].kept), Shape()};
     }
-    for (auto& gradient : gradient_) gradient = take(widest());
+    for (auto& gradient : gradient_) gradient = take(widest(stages_));
     buffers_.front().x = {};  // the next micro-batch gets new views
     capacity_ = rows;
   }
@@ -151,10 +140,51 @@ class Network {
     }
   }
 
-  std::size_t widest() const noexcept {
+  using Stages = std::vector<PlannedStage<T, Device>>;
+
+  static std::size_t widest(const Stages& stages) noexcept {
     std::size_t columns = 0;
-    for (const auto& stage : stages_) columns = std::max({columns, stage.in, stage.out});
+    for (const auto& stage : stages) columns = std::max({columns, stage.in, stage.out});
     return columns;
+  }
+
+  static bool replayable(const Stages& stages) noexcept {
+    for (const auto& stage : stages) {
+      if (!stage.stage->replayable()) return false;
+    }
+    return true;
+  }
+
+  /// Buffers are outputs, kept values and two gradients of the widest layer.
+  static NetworkSize size_of(const Stages& stages, std::size_t slab) noexcept {
+    NetworkSize size{.slab = slab,
+                     .per_sample = 2 * widest(stages),
+                     .padding = (2 * stages.size() + 2) * alignment,
+                     .inputs = stages.front().in,
+                     .outputs = stages.back().out,
+                     .replayable = replayable(stages)};
+    for (const auto& stage : stages) size.per_sample += stage.out + stage.kept;
+    return size;
+  }
+
+  /// The stages of a model on the two slabs, or on none, to see how large they are.
+  template <Model M>
+  static Stages plan_stages(const M& model, const ModelDescription& description, T* parameters, T* gradients) {
+    Fusion<T, Device> fusion;
+    std::uint32_t number = 0;
+    model.for_each_layer([&](const auto& layer) {
+      const LayerDescription& d = description.layers[number];
+      std::vector<View<T, Device>> values, sums;
+      for (const ParameterSpec& spec : d.parameters) {
+        values.push_back({parameters, spec.shape});
+        sums.push_back({gradients, spec.shape});
+        if (parameters == nullptr) continue;
+        parameters += aligned(spec.shape.size());
+        gradients += aligned(spec.shape.size());
+      }
+      fusion.add(layer, d.in, d.out, std::move(values), std::move(sums), number++);
+    });
+    return fusion.take();
   }
 
   void initialise_parameters(const Device& device, std::uint64_t seed) {

@@ -5,11 +5,10 @@
 #include <minitrain/data/batch.hpp>
 #include <minitrain/nn/network.hpp>
 #include <minitrain/train/objective.hpp>
+#include <minitrain/train/phase_clock.hpp>
 #include <minitrain/train/queued_steps.hpp>
 #include <minitrain/train/totals.hpp>
 
-#include <array>
-#include <cmath>
 #include <span>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -69,6 +68,8 @@ class Accumulator {
   /// Optimizer steps done.
   std::size_t steps() const noexcept { return steps_; }
   void set_steps(std::size_t steps) noexcept { steps_ = steps; }
+  /// Marks the phases of steps from now on; null: does not. A watched step is never queued.
+  void watch(PhaseClock* clock) noexcept { clock_ = clock; }
 
   /// Adds the gradient sum of the samples, at most network().capacity() rows at a time.
   void accumulate(const Device& device, const Batch<T, Device>& batch) {
@@ -76,6 +77,7 @@ class Accumulator {
       const Pass pass{seed_, steps_, accumulated_, true};
       forward_and_loss(device, part, pass, training_arguments_);
       network_.backward(device, pass, training_stages_, accumulated_ == 0);
+      mark(clock_, device, Phase::backward);
       accumulated_ += part.size();
     });
   }
@@ -87,7 +89,9 @@ class Accumulator {
     if (accumulated_ == 0) return {};
     if (scales_loss_) return queue_update(device);
     if (clip_norm_ != 0) measure_gradient(device);
+    mark(clock_, device, Phase::update);
     const Sums sums = take(device, totals_);
+    mark(clock_, device, Phase::copy);
     const Totals totals = totals_of(sums, std::exchange(accumulated_, 0));
     if (!is_finite(sums)) fail_non_finite(device, totals);
     if (!(totals.weight > 0)) return totals;  // samples that count for nothing: there is no mean to step on
@@ -96,11 +100,12 @@ class Accumulator {
     update_.learning_rate = rule_->learning_rate();
     update_.step = ++steps_;
     rule_->run(device, update_);
+    mark(clock_, device, Phase::update);
     return totals;
   }
 
   /// Whether steps can be queued on the device, so that the host does not wait for each.
-  bool can_queue() const noexcept { return QueuesSteps<Device> && rule_->takes_queued_scale(); }
+  bool can_queue() const noexcept { return QueuesSteps<Device> && rule_->takes_queued_scale() && clock_ == nullptr; }
   /// accumulate(), which is to call the function above for `samples` samples from `position` of an epoch on, and
   /// update(), but only queued: a device may have recorded the launches of an earlier step, and replay them instead.
   /// The queue is emptied into `settled` when it is full.
@@ -190,16 +195,16 @@ class Accumulator {
   }
 
  private:
-  /// What a step adds up: loss, weight and right answers of its samples, squares of its gradient sums (0 if not asked).
-  using Sums = std::array<double, 4>;
-
   void forward_and_loss(const Device& device, const Batch<T, Device>& batch, const Pass& pass,
                         LossArguments<T, Device>& arguments) {
     assign(arguments.y, network_.forward(device, batch.features, pass, training_stages_));
     assign(arguments.targets, batch.targets);
     assign(arguments.labels, batch.labels);
     if (pass.training) assign(arguments.dy, network_.output_gradient(training_stages_));
+    PhaseClock* const clock = pass.training ? clock_ : nullptr;
+    mark(clock, device, Phase::forward);
     objective_->run(device, arguments);
+    mark(clock, device, Phase::loss);
     if constexpr (QueuesSteps<Device>) {
       if (scales_loss_ && pass.training) queue_->scale_loss(device, arguments.dy);
     }
@@ -220,7 +225,9 @@ class Accumulator {
       update_.learning_rate = rule_->learning_rate();
       update_.step = ++steps_;
       close_step(device);
+      mark(clock_, device, Phase::update);
       settle(device, totals);
+      mark(clock_, device, Phase::copy);
     }
     return totals;
   }
@@ -246,11 +253,6 @@ class Accumulator {
   void measure_gradient(const Device& device) {
     sum_of_squares(device, View<const T, Device>(network_.gradients().view()),
                    View<double, Device>(totals_.data() + 3, Shape{1}));
-  }
-
-  static bool is_finite(const Sums& sums) noexcept { return std::isfinite(sums[0]) && std::isfinite(sums[3]); }
-  static Totals totals_of(const Sums& sums, std::size_t samples) noexcept {
-    return {.loss = sums[0], .weight = sums[1], .right = sums[2], .samples = samples};
   }
 
   [[noreturn]] void fail_non_finite(const Device& device, const Totals& totals) const {
@@ -282,6 +284,7 @@ class Accumulator {
   std::uint64_t seed_;
   double clip_norm_;          // 0: none
   bool scales_loss_ = false;  // the device does, see its StepQueue
+  PhaseClock* clock_ = nullptr;
   std::size_t accumulated_ = 0;
   std::size_t steps_ = 0;
   typename StepQueueOf<Device>::type queue_;

@@ -7,18 +7,28 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
+/// How a device came by the micro-batch that it was left to choose.
+template <class T, class Device>
+const char* automatic_choice([[maybe_unused]] const Device& device, const Accumulator<T, Device>& core,
+                             const TrainerOptions& options) {
+  if constexpr (requires { free_bytes(device); }) {  // then the whole batch is best, and memory alone is in the way
+    if (core.network().capacity() < options.batch_size) return ", as much as the library found room for";
+  }
+  return ", the library's choice";
+}
+
 template <class T, class Device>
 std::string explain_run(const Device& device, const Accumulator<T, Device>& core, const TrainerOptions& options) {
   const Network<T, Device>& network = core.network();
   const std::size_t slab = network.parameters().size() * sizeof(T);
-  const std::size_t buffers = network.capacity() * network.scalars_per_sample() * sizeof(T);
+  const std::size_t buffers = network.capacity() * network.size().per_sample * sizeof(T);
   const std::size_t granule = split_granule(device);
   std::string text = to_string(network.description(), sizeof(T));
   text +=
       "loss " + core.objective().name() + ", optimizer " + core.rule().name() + ", " + describe_device(device) + "\n";
   text += "batch of " + std::to_string(options.batch_size) + " in micro-batches of " +
           std::to_string(network.capacity()) +
-          (options.micro_batch_size == 0 ? ", the library's choice" : ", as asked") + "; " +
+          (options.micro_batch_size != automatic ? ", as asked" : automatic_choice(device, core, options)) + "; " +
           (granule == 1  ? "no split changes a bit"
            : granule > 1 ? "splits at multiples of " + std::to_string(granule) + " change no bit"
                          : "a split may change last bits") +

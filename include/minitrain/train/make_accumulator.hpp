@@ -8,11 +8,13 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// Bytes for each sample of a micro-batch: the network's, the loader's and the loss's.
-template <class T, class Device>
-std::size_t bytes_per_sample(const Network<T, Device>& network) {
-  return (network.scalars_per_sample() + network.input_columns() + network.output_columns()) * sizeof(T) +
-         3 * sizeof(float);
+template <class Loss>
+std::size_t class_weights_of(const Loss& loss) {
+  if constexpr (requires { loss.class_weights; }) {
+    return loss.class_weights.size();
+  } else {
+    return 0;
+  }
 }
 
 /// Throws ShapeError or OptionError when the parts do not fit together; DeviceError (out_of_memory) with the memory
@@ -20,32 +22,28 @@ std::size_t bytes_per_sample(const Network<T, Device>& network) {
 template <class T, class Device, Model M, class Loss, class Optimizer>
 Accumulator<T, Device> make_accumulator(const Device& device, const M& model, const Loss& loss,
                                         const Optimizer& optimizer, const TrainerOptions& options) {
-  MemoryPlan plan;
+  const MemoryPlan plan = plan_trainer<T>(device, Network<T, Device>::size_of(model), optimizer.moments(),
+                                          Loss::uses_labels, class_weights_of(loss), options);
   return with_memory_plan(device, plan, [&] {
-    plan.slab = Network<T, Device>::slab_size(describe(model)) * sizeof(T);
-    plan.moments = optimizer.moments();
     Network<T, Device> network(device, model, options.seed);
     auto objective = std::make_unique<ObjectiveOf<Loss, T, Device>>(device, loss, network.output_columns());
     auto rule = std::make_unique<UpdateRuleOf<Optimizer, T, Device>>(optimizer);
-    plan.per_sample = bytes_per_sample(network);
-    plan.rows = options.micro_batch_size != 0 ? std::min(options.micro_batch_size, options.batch_size)
-                                              : choose_micro_batch(device, options.batch_size,
-                                                                   network.scalars_per_sample() * sizeof(T), plan.slab);
     return Accumulator<T, Device>(device, std::move(network), std::move(objective), std::move(rule), options.seed,
-                                  plan.rows, options.clip_norm);
+                                  plan.micro_batch, options.clip_norm);
   });
 }
 
-/// The plan of one that is there, with a data set beside it.
+/// The plan of one that is there, with a data set beside it, shuffled or not.
 template <class T, class Device>
-MemoryPlan memory_plan(const Device& device, const Accumulator<T, Device>& core, const Dataset& data) {
-  const Network<T, Device>& network = core.network();
-  return {.slab = network.parameters().size() * sizeof(T),
-          .moments = core.moments().size(),
-          .per_sample = bytes_per_sample(network),
-          .rows = network.capacity(),
-          .data_set = data_set_bytes(device, data),
-          .held = true};
+MemoryPlan memory_plan(const Device& device, const Accumulator<T, Device>& core, const Dataset& data,
+                       const TrainerOptions& options, bool shuffle) {
+  TrainerOptions asked = options;
+  asked.micro_batch_size = core.network().capacity();
+  MemoryPlan plan = plan_trainer<T>(device, core.network().size(), core.moments().size(),
+                                    core.objective().uses_labels(), core.objective().class_weights().size(), asked);
+  plan.held = true;
+  plan_data(device, size_of(data), shuffle, options.loading, plan);
+  return plan;
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -10,16 +10,20 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
+/// For micro_batch_size: the library chooses, for speed, and no more than fits into the device's memory.
+inline constexpr std::size_t automatic = 0;
+
 struct TrainerOptions {
-  std::size_t epochs = 1;            // of one fit()
-  std::size_t batch_size = 32;       // samples of one optimizer step: the effective batch size
-  std::size_t micro_batch_size = 0;  // samples in flight at a time, memory in short; 0: the library chooses. Never
-                                     // changes a bit of the result (docs/numerics.md: in fp32)
-  bool shuffle = true;               // a new permutation every epoch, by (seed, epoch)
-  std::uint64_t seed = 0;            // of initial parameters, shuffling and dropout
-  double clip_norm = 0;              // largest norm of the mean gradient, over all parameters; 0: none. A longer one is
-                                     // shortened, as torch.nn.utils.clip_grad_norm_ does
-  LoadingOptions loading = {};       // of data that is not in memory
+  std::size_t epochs = 1;                    // of one fit()
+  std::size_t batch_size = 32;               // samples of one optimizer step: the effective batch size
+  std::size_t micro_batch_size = automatic;  // samples in flight at a time, memory in short. Never changes a bit of the
+                                             // result (docs/numerics.md: in fp32)
+  bool shuffle = true;                       // a new permutation every epoch, by (seed, epoch)
+  std::uint64_t seed = 0;                    // of initial parameters, shuffling and dropout
+  double clip_norm = 0;         // largest norm of the mean gradient, over all parameters; 0: none. A longer one is
+                                // shortened, as torch.nn.utils.clip_grad_norm_ does
+  bool profile = false;         // measure where bytes and seconds go: Trainer::profile(), train/profile.hpp
+  LoadingOptions loading = {};  // of data that is not in memory
 
   /// Throws OptionError for an option outside its range.
   void check() const {
@@ -34,7 +38,7 @@ struct TrainerOptions {
     };
     positive(epochs, "epochs");
     positive(batch_size, "batch_size");
-    if (micro_batch_size != 0) positive(micro_batch_size, "micro_batch_size");
+    if (micro_batch_size != automatic) positive(micro_batch_size, "micro_batch_size");
     loading.check("Trainer");
     check_option(clip_norm >= 0 && std::isfinite(clip_norm), "Trainer", "clip_norm", clip_norm,
                  "finite and at least 0, which means no clipping");

@@ -1,8 +1,10 @@
 #pragma once
 // Totals: what an epoch or a step adds up over its samples.
 
-#include <minitrain/config.hpp>
+#include <minitrain/train/history.hpp>
 
+#include <array>
+#include <cmath>
 #include <cstddef>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -19,5 +21,23 @@ struct Totals {
     samples += other.samples;
   }
 };
+
+/// What a step adds up on the device: loss, weight and right answers of its samples, squares of its gradient sums (0 if
+/// not asked).
+using Sums = std::array<double, 4>;
+
+inline bool is_finite(const Sums& sums) noexcept { return std::isfinite(sums[0]) && std::isfinite(sums[3]); }
+inline Totals totals_of(const Sums& sums, std::size_t samples) noexcept {
+  return {.loss = sums[0], .weight = sums[1], .right = sums[2], .samples = samples};
+}
+
+/// Means; of right answers where they are counted.
+inline Evaluation mean_of(const Totals& totals, bool counts_right_answers) noexcept {
+  Evaluation result{.samples = totals.samples};
+  if (totals.samples == 0) return result;
+  result.loss = totals.loss / totals.weight;
+  if (counts_right_answers) result.accuracy = totals.right / static_cast<double>(totals.samples);
+  return result;
+}
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -7,6 +7,7 @@
 #include <minitrain/train/explain.hpp>
 #include <minitrain/train/make_accumulator.hpp>
 #include <minitrain/train/options.hpp>
+#include <minitrain/train/profiler.hpp>
 #include <minitrain/train/scope.hpp>
 #include <minitrain/train/state_file.hpp>
 #include <minitrain/train/whole_data.hpp>
@@ -33,7 +34,9 @@ class Trainer {
           const TrainerOptions& options = {})
       : device_(device),
         options_((options.check(), options)),
-        core_(make_accumulator<T>(device_, model, loss, optimizer, options)) {}
+        core_(make_accumulator<T>(device_, model, loss, optimizer, options)) {
+    core_.watch(profiler_.get());
+  }
 
   /// Trains for options().epochs epochs. Throws DataError or ShapeError, before anything has changed, when the data
   /// does not fit the model; NumericError when the loss stops being finite, with the parameters as before that step,
@@ -134,6 +137,8 @@ class Trainer {
 
   /// What runs, in words: model, loss, optimizer, device, memory, the micro-batch and why.
   std::string explain() const { return explain_run(device_, core_, options_); }
+  /// Where bytes and seconds of the last fit() went. Throws OptionError unless options().profile.
+  const Profile& profile() const { return profile_of(profiler_); }
 
  private:
   using Core = Accumulator<T, Device>;
@@ -141,7 +146,7 @@ class Trainer {
 
   /// A loader of the trainer's own; when the device's memory is too small for the data set, the plan says by how much.
   DataLoader<T, Device> loader_of(const Dataset& data, const DataLoaderOptions& options) const {
-    return with_memory_plan(device_, memory_plan(device_, core_, data),
+    return with_memory_plan(device_, memory_plan(device_, core_, data, options_, options.shuffle),
                             [&] { return DataLoader<T, Device>(data, options, device_); });
   }
   /// Of a data set that is looked at from front to back.
@@ -168,7 +173,7 @@ class Trainer {
     all_or_nothing([&] {
       for (std::size_t count; at < end; at += count) {
         count = std::min(core_.network().capacity(), end - at);
-        const Batch<T, Device>& batch = loader.next(device_, progress_.epochs, at, count);
+        const Batch<T, Device>& batch = next_batch(profiler_.get(), loader, device_, progress_.epochs, at, count);
         if (!loader.data().in_memory() && !core_.objective().uses_labels()) {
           check_targets(device_, batch, core_.objective().target_range(),
                         [&](std::size_t i) { return loader.samples(batch)[i]; });
@@ -197,12 +202,14 @@ class Trainer {
           {"fit: ", core_.accumulated(), " samples are accumulated and not yet used: call update() first"});
     }
     const std::size_t rows = core_.network().capacity();
-    const MemoryPlan plan = memory_plan(device_, core_, training);
-    DataLoader<T, Device> loader = loader_of(training, {.batch_size = options_.batch_size,
-                                                        .shuffle = options_.shuffle,
-                                                        .seed = options_.seed,
-                                                        .micro_batch_size = rows,
-                                                        .loading = options_.loading});
+    const MemoryPlan plan = memory_plan(device_, core_, training, options_, options_.shuffle);
+    DataLoader<T, Device> loader = profiled_loading(profiler_.get(), device_, options_, rows, [&] {
+      return loader_of(training, {.batch_size = options_.batch_size,
+                                  .shuffle = options_.shuffle,
+                                  .seed = options_.seed,
+                                  .micro_batch_size = rows,
+                                  .loading = options_.loading});
+    });
     std::unique_ptr<DataLoader<T, Device>> validation_loader;
     if (validation != nullptr) validation_loader.reset(new DataLoader<T, Device>(loader_of(*validation)));
     check_continues(progress_, loader.samples_per_epoch(), loader.order());
@@ -214,7 +221,9 @@ class Trainer {
     stop_requested_ = false;
     const TrueInScope running(running_);
     for (std::size_t e = 0; e < options_.epochs && !stop_requested_; ++e) {
-      EpochRecord record = with_memory_plan(device_, plan, [&] { return train_epoch(loader, callbacks); });
+      EpochRecord record = profiled_epoch(profiler_.get(), device_, loader, [&] {
+        return with_memory_plan(device_, plan, [&] { return train_epoch(loader, callbacks); });
+      });
       if (record.finished && validation_loader) record.validation = evaluate_all(device_, core_, *validation_loader);
       history.epochs.push_back(record);
       if (record.finished && callbacks.on_epoch) callbacks.on_epoch(record);
@@ -272,6 +281,7 @@ class Trainer {
 
   Device device_;
   TrainerOptions options_;
+  std::unique_ptr<Profiler> profiler_ = make_profiler(options_.profile);
   Core core_;
   RunProgress progress_;
   bool stop_requested_ = false;

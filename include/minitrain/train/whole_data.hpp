@@ -7,14 +7,9 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// Means of sums: the loss over the weights, the right answers over the samples.
 template <class T, class Device>
 Evaluation mean(const Accumulator<T, Device>& core, const Totals& totals) {
-  Evaluation result{.samples = totals.samples};
-  if (totals.samples == 0) return result;
-  result.loss = totals.loss / totals.weight;
-  if (core.objective().counts_right_answers()) result.accuracy = totals.right / static_cast<double>(totals.samples);
-  return result;
+  return mean_of(totals, core.objective().counts_right_answers());
 }
 
 template <class T, class Device>

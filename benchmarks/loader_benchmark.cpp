@@ -1,0 +1,128 @@
+// loader: samples per second out of a DataLoader, beside the limit that one loop over the same rows sets.
+//
+// A file of 1 GiB of floats in the system's cache, the rows in a random order. BM_limit copies rows to a buffer with a
+// prefetch eight rows ahead, on one thread and on two; the others are loaders of the same rows, batches of 256.
+#include <minitrain/cpu.hpp>
+#include <minitrain/data/loader.hpp>
+#include <minitrain/data/table_source.hpp>
+
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+namespace mt = minitrain;
+
+namespace {
+
+// 1 GiB (or MINITRAIN_LOADER_MIB) of rows; the bytes do not matter to their copying.
+class RowsOnDisk {
+ public:
+  RowsOnDisk() {
+    const char* const folder = std::getenv("TMPDIR");
+    path_ = std::string(folder != nullptr ? folder : "/tmp") + "/minitrain-loader-XXXXXX";
+    const int file = ::mkstemp(path_.data());
+    if (file < 0) std::perror(path_.c_str()), std::exit(1);
+    const char* const size = std::getenv("MINITRAIN_LOADER_MIB");
+    const std::size_t pieces = size != nullptr ? std::strtoul(size, nullptr, 10) : 1024;
+    std::vector<float> piece(1 << 18);
+    for (std::size_t i = 0; i < pieces; ++i) {
+      for (std::size_t j = 0; j < piece.size(); ++j)
+        piece[j] = static_cast<float>((i * piece.size() + j) % 1000) / 1000;
+      if (::write(file, piece.data(), piece.size() * sizeof(float)) < 0) std::perror("write"), std::exit(1);
+    }
+    ::close(file);
+    mapped_ = std::make_shared<const mt::MappedFile>(path_);
+    mapped_->load(0, mapped_->bytes().size());
+  }
+  ~RowsOnDisk() { std::remove(path_.c_str()); }
+
+  mt::Table table(std::size_t columns) const {
+    return {.data = mapped_->bytes().data(),
+            .rows = mapped_->bytes().size() / (columns * sizeof(float)),
+            .columns = columns,
+            .row_stride = columns * sizeof(float),
+            .column_stride = sizeof(float),
+            .file = mapped_};
+  }
+  mt::Dataset data(std::size_t columns) const {
+    return mt::Dataset(std::make_shared<const mt::TableSource>(table(columns), mt::Table{}, 0, mt::NonFinite::keep));
+  }
+
+ private:
+  std::string path_;
+  std::shared_ptr<const mt::MappedFile> mapped_;
+};
+
+const RowsOnDisk& rows() {
+  static const RowsOnDisk rows;
+  return rows;
+}
+
+constexpr std::size_t batch = 256;
+
+void finish(benchmark::State& state, std::size_t columns) {
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * batch));
+  state.SetBytesProcessed(state.items_processed() * static_cast<std::int64_t>(columns * sizeof(float)));
+}
+
+void BM_limit(benchmark::State& state) {
+  const auto columns = static_cast<std::size_t>(state.range(0));
+  const mt::Table table = rows().table(columns);
+  const std::size_t bytes = columns * sizeof(float);
+  std::vector<std::uint64_t> order(std::min<std::uint64_t>(1 << 20, table.rows));
+  mt::Permutation(table.rows, 1, static_cast<std::uint64_t>(state.thread_index())).fill(0, order);
+  std::vector<float> out(batch * columns);
+  std::size_t at = 0;
+  for (auto _ : state) {
+    if (at + batch + 8 > order.size()) at = 0;
+    for (std::size_t i = at; i < at + batch; ++i) {
+      const std::byte* const ahead = table.data + order[i + 8] * bytes;
+      for (std::size_t line = 0; line < std::min<std::size_t>(bytes, 512); line += 64) __builtin_prefetch(ahead + line);
+      __builtin_prefetch(ahead + bytes - 1);
+      std::memcpy(out.data() + (i - at) * columns, table.data + order[i] * bytes, bytes);
+    }
+    at += batch;
+    benchmark::ClobberMemory();
+  }
+  finish(state, columns);
+}
+
+void run(benchmark::State& state, const mt::Dataset& data, std::size_t columns, const mt::LoadingOptions& loading) {
+  mt::DataLoader<float> loader(data, {.batch_size = batch, .shuffle = true, .seed = 1, .loading = loading});
+  for (int i = 0; i < 100; ++i) loader.next();
+  for (auto _ : state) benchmark::DoNotOptimize(loader.next().features.data());
+  finish(state, columns);
+  const mt::LoaderStats stats = loader.stats();
+  state.counters["MiB of slots"] = static_cast<double>(stats.bytes >> 20);
+}
+
+// columns, workers
+void BM_mapped(benchmark::State& state) {
+  const auto columns = static_cast<std::size_t>(state.range(0));
+  run(state, rows().data(columns), columns,
+      {.workers = static_cast<std::size_t>(state.range(1)), .mixing = mt::Mixing::samples});
+}
+void BM_blocks(benchmark::State& state) {
+  const auto columns = static_cast<std::size_t>(state.range(0));
+  run(state, rows().data(columns), columns,
+      {.workers = static_cast<std::size_t>(state.range(1)), .mixing = mt::Mixing::blocks});
+}
+// columns, threads of the device
+void BM_memory(benchmark::State& state) {
+  const auto columns = static_cast<std::size_t>(state.range(0));
+  static mt::Dataset data;
+  if (data.feature_columns() != columns) data = mt::read_all(rows().data(columns));
+  mt::DataLoader<float, mt::Cpu> loader(data, {.batch_size = batch, .shuffle = true, .seed = 1},
+                                        mt::Cpu{{.threads = static_cast<std::size_t>(state.range(1))}});
+  for (auto _ : state) benchmark::DoNotOptimize(loader.next().features.data());
+  finish(state, columns);
+}
+
+}  // namespace
+
+BENCHMARK(BM_limit)->ArgName("columns")->Arg(10)->Arg(768)->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(BM_mapped)->ArgNames({"columns", "workers"})->ArgsProduct({{10, 768}, {0, 1, 2}})->UseRealTime();
+BENCHMARK(BM_blocks)->ArgNames({"columns", "workers"})->ArgsProduct({{10, 768}, {0, 1, 2}})->UseRealTime();
+BENCHMARK(BM_memory)->ArgNames({"columns", "threads"})->ArgsProduct({{10, 768}, {1, 2}})->UseRealTime();
