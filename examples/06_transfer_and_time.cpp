@@ -96,12 +96,15 @@ int main(int argc, char** argv) try {
   const mt::SoftmaxCrossEntropy loss;
   const mt::Adam adam{.learning_rate = 1e-3f};
   mt::TrainerOptions options{.epochs = epochs, .batch_size = batch, .seed = 1};
+  const std::string name = asked.empty() ? "cpu" : asked;
+  const mt::Estimate estimate =
+      mt::with_device(name, [&](const auto& device) { return mt::estimate(data, model, loss, adam, options, device); });
+  // On a device of its own, for its peak is that of all that was ever done with it.
   const auto work = [&](const auto& device) -> int {
     std::printf("%zu-%zu-%zu-%zu on %zu samples in %s, %zu epochs in batches of %zu, on %s\n\n", features, hidden,
                 hidden, classes, samples, streamed ? "a file" : "memory", epochs, batch,
                 mt::describe_device(device).c_str());
     const auto make = [&](const auto& where) { return mt::Trainer{where, model, loss, adam, options}; };
-    const mt::Estimate estimate = mt::estimate(data, model, loss, adam, options, device);
     std::printf("Before the run:\n%s\n", mt::to_string(estimate).c_str());
     if (streamed) data.source()->release(0, data.size(), true);  // so that it does come from disk, once
     const Measured measured = run(data, device, make);
@@ -121,7 +124,7 @@ int main(int argc, char** argv) try {
     std::printf("\nBytes to and from the device are %s predicted.\n", kept ? "those" : "not those");
     return kept ? examples::ok : examples::run_failed;
   };
-  return mt::with_device(asked.empty() ? "cpu" : asked, work);
+  return mt::with_device(name, work);
 } catch (const std::exception& error) {
   return examples::report(error);
 }
