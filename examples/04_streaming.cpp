@@ -62,7 +62,7 @@ struct Way {
   bool shuffle = true;
   mt::Mixing mixing = mt::Mixing::automatic;
   // of each epoch with each seed:
-  std::vector<double> seconds = {}, loss = {};
+  std::vector<double> seconds = {}, loss = {}, stall = {};
   examples::MemoryUse memory = {};
 };
 
@@ -80,15 +80,19 @@ static std::vector<double> train(const Way& way, const Task& task) try {
   }
   examples::MemoryUse most = examples::memory_use();
   auto looked = std::chrono::steady_clock::now();
-  std::vector<double> seconds, loss;
+  std::vector<double> seconds, loss, stall;
   examples::Progress progress;
   for (std::uint64_t seed = task.seed; seed < task.seed + task.repeats && !examples::was_interrupted(); ++seed) {
-    mt::Trainer trainer{
-        device,
-        mt::Mlp{.widths = {task.columns, 64, 1}},
-        mt::MeanSquaredError{},
-        mt::Adam{.learning_rate = 1e-3f},
-        {.epochs = task.epochs, .batch_size = task.batch, .shuffle = way.shuffle, .seed = seed, .loading = loading}};
+    mt::Trainer trainer{device,
+                        mt::Mlp{.widths = {task.columns, 64, 1}},
+                        mt::MeanSquaredError{},
+                        mt::Adam{.learning_rate = 1e-3f},
+                        {.epochs = task.epochs,
+                         .batch_size = task.batch,
+                         .shuffle = way.shuffle,
+                         .seed = seed,
+                         .profile = true,
+                         .loading = loading}};
     mt::Callbacks callbacks = examples::watch(trainer, progress);
     callbacks.on_step = [&, watch = callbacks.on_step](const mt::StepEvent& step) {
       watch(step);
@@ -103,12 +107,13 @@ static std::vector<double> train(const Way& way, const Task& task) try {
       seconds.push_back(epoch.seconds);
       loss.push_back(epoch.validation.loss);
     }
+    for (const mt::EpochProfile& epoch : trainer.profile().epochs) stall.push_back(epoch.stall());
   }
   progress.clear();
   std::vector<double> values{static_cast<double>(most.own), static_cast<double>(most.files),
                              static_cast<double>(examples::memory_use().peak)};
-  values.insert(values.end(), seconds.begin(), seconds.end());
-  values.insert(values.end(), loss.begin(), loss.end());
+  for (const std::vector<double>* list : {&seconds, &loss, &stall})
+    values.insert(values.end(), list->begin(), list->end());
   return values;
 } catch (const std::bad_alloc&) {
   if (way.in_memory) throw;
@@ -117,12 +122,13 @@ static std::vector<double> train(const Way& way, const Task& task) try {
 }
 
 static void take(Way& way, const std::vector<double>& values) {
-  const auto epochs = static_cast<std::ptrdiff_t>(values.size() - 3) / 2;
+  const auto epochs = static_cast<std::ptrdiff_t>(values.size() - 3) / 3;
   way.memory.own = static_cast<std::uint64_t>(values[0]);
   way.memory.files = static_cast<std::uint64_t>(values[1]);
   way.memory.peak = static_cast<std::uint64_t>(values[2]);
   way.seconds.assign(values.begin() + 3, values.begin() + 3 + epochs);
-  way.loss.assign(values.begin() + 3 + epochs, values.end());
+  way.loss.assign(values.begin() + 3 + epochs, values.begin() + 3 + 2 * epochs);
+  way.stall.assign(values.begin() + 3 + 2 * epochs, values.end());
 }
 
 // The losses after an epoch, one of each seed.
@@ -142,6 +148,7 @@ static void show(const std::vector<Way>& ways, const Task& task, std::uint64_t r
   line("epoch, s (median)", " %12.3f", [](const Way& way) { return examples::spread(way.seconds).median; });
   line("samples/s", " %12.0f",
        [&](const Way& way) { return static_cast<double>(rows) / examples::spread(way.seconds).median; });
+  line("  of it to get rows, %", " %12.1f", [](const Way& way) { return 100 * examples::spread(way.stall).median; });
   line("peak memory, MB", " %12.1f", [](const Way& way) { return static_cast<double>(way.memory.peak) / mega; });
   line("  most of its own", " %12.1f", [](const Way& way) { return static_cast<double>(way.memory.own) / mega; });
   line("  most of files, with the program", " %12.1f",
