@@ -1,5 +1,6 @@
 // What is in a file, and how large it is, before it is loaded.
 
+#include <minitrain/data/csv.hpp>
 #include <minitrain/data/csv_report.hpp>
 #include <minitrain/data/csv_size.hpp>
 
@@ -140,6 +141,22 @@ TEST_CASE("a large file's size is estimated from its first MiB") {
   size = size_of(longer + ",b\n1,2\n3,4\n");
   CHECK(size.rows == 2);
   CHECK(size.columns == 2);
+}
+
+TEST_CASE("the size of a file is that of the data set it will be") {
+  const test::TemporaryFile file("a,b,c,y\n1,x,3,4\n5,z,7,8\n9,x,1,2\n");
+  for (mt::CsvOptions options :
+       {mt::CsvOptions{.target = "y", .ignore = {"b"}}, mt::CsvOptions{.targets = {"y", "a"}, .features = {"c"}},
+        mt::CsvOptions{.target = "y", .classes = 9, .ignore = {"b", "c"}},
+        mt::CsvOptions{.target = "y", .categorical = {{"b", mt::Categorical::one_hot}}},
+        mt::CsvOptions{.target = "y", .categorical = {{"b", mt::Categorical::integer}}}}) {
+    options.encoding = mt::learn_csv(file.path(), options);
+    const mt::DataSize size = mt::size_of(mt::csv_size(file.path(), options), options);
+    const mt::Dataset data = mt::load_csv(file.path(), options);
+    CHECK(size.samples == data.size());
+    CHECK(size.shape == data.shape());
+    CHECK(size.memory_bytes() == data.bytes());
+  }
 }
 
 TEST_CASE("what is no CSV file is refused by report and size too") {

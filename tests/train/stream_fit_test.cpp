@@ -84,6 +84,13 @@ TEST_CASE("a run on data that is read goes on inside an epoch, with other worker
   std::remove(path);
 }
 
+TEST_CASE("explain says how data that is read will come", "[train]") {
+  const auto data = mt::synthetic_classification({.samples = 1003, .features = 6, .classes = 3, .seed = 1});
+  const std::string text = trainer(0, {.workers = 2}).explain(read_when_wanted(data));
+  CHECK(text.find("samples shuffled; 2 workers read ahead, 4 slots, ") != std::string::npos);
+  CHECK(trainer(0).explain(data).find("in the device's memory") != std::string::npos);
+}
+
 TEST_CASE("targets that are read are held to the range of the loss", "[bad input]") {
   mt::DatasetParts parts{.samples = 100};
   for (std::size_t i = 0; i < 100; ++i) {

@@ -2,6 +2,7 @@
 // csv_size: how large the table in a CSV file is, without reading much of it.
 
 #include <minitrain/data/csv_text.hpp>
+#include <minitrain/data/size.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -37,6 +38,25 @@ inline CsvEstimate csv_size(const std::string& path, const CsvOptions& options =
   size.exact = all == read;
   size.rows = static_cast<std::uint64_t>(
       static_cast<double>(size.rows) * static_cast<double>(all) / static_cast<double>(read) + 0.5);
+  return size;
+}
+
+/// What load_csv() with these options will make of the file, for a plan or an estimate before it does; rows to be
+/// dropped are counted. Classes with names count as options.classes, and one-hot columns by options.encoding, as one
+/// where it does not know them: learn_csv() does.
+inline DataSize size_of(const CsvEstimate& file, const CsvOptions& options) {
+  const std::size_t answers = detail::target_names(options).size(), taken = answers + options.ignore.size();
+  DataSize size{.samples = file.rows, .shape = {.classes = options.classes}};
+  if (options.classes == 0) size.shape.target_columns = answers;
+  size.shape.feature_columns = !options.features.empty() ? options.features.size()
+                               : file.columns > taken    ? file.columns - taken
+                                                         : 0;
+  for (const CategoricalColumn& column : options.categorical) {
+    if (column.as != Categorical::one_hot) continue;
+    for (const CsvCategories& known : options.encoding.categories) {
+      if (known.column == column.column) size.shape.feature_columns += known.names.size() - 1;
+    }
+  }
   return size;
 }
 

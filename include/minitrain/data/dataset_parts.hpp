@@ -8,6 +8,7 @@
 #include <bit>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,18 @@ inline std::string label_message(std::int64_t label, std::size_t classes) {
 
 /// By its bits, so that no compiler flag takes the question away.
 inline bool is_finite(float x) noexcept { return (std::bit_cast<std::uint32_t>(x) & 0x7F800000) != 0x7F800000; }
+
+/// The same of many, two at a time: one added to an exponent of ones carries into the place of the sign.
+inline bool all_finite(const float* values, std::size_t size) noexcept {
+  std::uint64_t carries = 0;
+  std::size_t i = 0;
+  for (; i + 2 <= size; i += 2) {
+    std::uint64_t two = 0;
+    std::memcpy(&two, values + i, sizeof two);
+    carries |= (two & 0x7F80'0000'7F80'0000) + 0x0080'0000'0080'0000;
+  }
+  return (carries & 0x8000'0000'8000'0000) == 0 && (i == size || is_finite(values[i]));
+}
 
 /// The shortest decimal that stands for it.
 template <class T>

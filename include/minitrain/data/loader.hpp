@@ -50,7 +50,7 @@ class DataLoader {
       memory_->reserve(std::min(most, samples_per_epoch()));
     } else {
       const SlotLayout layout(samples_per_epoch(), options.batch_size, options.micro_batch_size, data_.sample_bytes(),
-                              options.rank, options.ranks);
+                              options.loading.most_workers() > 0, options.rank, options.ranks);
       stream_.reset(new StreamFeed<T, Device>(data_, order_, layout, options.loading, device_));
     }
     state_.seed = options.seed;

@@ -44,12 +44,31 @@ class SampleOrder {
     return Permutation(n_, seed_, epoch);
   }
 
-  /// out[i] = the sample at position first + i; by the device's fill_order().
+  /// The order of one epoch, for whoever asks for more than one stretch of it.
+  class Epoch {
+   public:
+    Epoch(const SampleOrder& order, std::uint64_t epoch) {
+      if (order.blocks_) {
+        blocks_.emplace(order.of_blocks(epoch));
+      } else {
+        samples_ = order.permutation(epoch);
+      }
+    }
+    /// out[i] = the sample at position first + i; by the device's fill_order().
+    template <class Device>
+    void fill(const Device& device, std::uint64_t first, std::span<std::uint64_t> out) const {
+      if (blocks_) return blocks_->fill(device, first, out);
+      if (samples_) return fill_order(device, *samples_, first, out);
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] = first + i;
+    }
+
+   private:
+    std::optional<BlockOrder> blocks_;
+    std::optional<Permutation> samples_;
+  };
   template <class Device>
   void fill(const Device& device, std::uint64_t epoch, std::uint64_t first, std::span<std::uint64_t> out) const {
-    if (blocks_) return of_blocks(epoch).fill(device, first, out);
-    if (shuffle_) return fill_order(device, Permutation(n_, seed_, epoch), first, out);
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = first + i;
+    Epoch(*this, epoch).fill(device, first, out);
   }
 
   /// "in order", "samples shuffled", "64 blocks of 1024 samples shuffled"

@@ -24,9 +24,9 @@ constexpr PositionRange share_of(const PositionRange& range, std::size_t rank, s
 class SlotLayout {
  public:
   SlotLayout() = default;
-  /// Of an epoch of n samples.
-  SlotLayout(std::uint64_t n, std::uint64_t batch, std::uint64_t micro, std::size_t sample_bytes, std::size_t rank,
-             std::size_t ranks) noexcept
+  /// Of an epoch of n samples; `ahead`: threads fill slots for another one.
+  SlotLayout(std::uint64_t n, std::uint64_t batch, std::uint64_t micro, std::size_t sample_bytes, bool ahead,
+             std::size_t rank = 0, std::size_t ranks = 1) noexcept
       : n_(n), batch_(std::min(batch, n)), rank_(rank), ranks_(ranks) {
     const std::uint64_t bytes = std::max<std::size_t>(sample_bytes, 1), share = (batch_ + ranks - 1) / ranks;
     if (share * bytes > most_bytes && ranks == 1) {
@@ -34,7 +34,9 @@ class SlotLayout {
       part_ = piece * std::max<std::uint64_t>(1, most_bytes / (piece * bytes));
       parts_ = (batch_ + part_ - 1) / part_;
     } else {
-      batches_ = std::max<std::uint64_t>(1, wanted_bytes / (share * bytes));
+      const std::uint64_t most = ahead ? handed_bytes : cached_bytes, thirtieth = n * bytes / ranks / 30;
+      batches_ = std::max<std::uint64_t>(
+          1, std::clamp(thirtieth, cached_bytes, std::max(most, cached_bytes)) / (share * bytes));
     }
   }
 
@@ -79,8 +81,10 @@ class SlotLayout {
   }
 
  private:
-  // A slot costs a lock and perhaps a sleep, some microseconds: less than a hundredth of copying so many bytes.
-  static constexpr std::uint64_t wanted_bytes = 512 << 10, most_bytes = 8 << 20;
+  // Handing over a slot costs a lock and perhaps a sleep, some microseconds: a few hundredths of copying so many bytes;
+  // but no more than a thirtieth of an epoch, since the first slot is waited for. Who fills slots himself had better
+  // find in the first cache what he just put there.
+  static constexpr std::uint64_t handed_bytes = 512 << 10, cached_bytes = 32 << 10, most_bytes = 8 << 20;
 
   PositionRange clipped(std::uint64_t first, std::uint64_t count) const noexcept {
     return {first, std::min(count, n_ - std::min(first, n_))};

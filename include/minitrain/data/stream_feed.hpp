@@ -117,11 +117,12 @@ class StreamFeed {
   /// The samples at positions of an epoch, from place `at` of a slot on.
   void read(const Reading& reading, const PositionRange& positions, const HostSlot<Device>& slot,
             std::size_t at) const {
+    const SampleOrder::Epoch order(order_, reading.epoch);
     std::array<std::uint64_t, 512> samples;
     for (std::uint64_t done = 0; done < positions.count && !reading.stop.stop_requested();) {
       const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(samples.size(), positions.count - done));
       const std::span<std::uint64_t> part = std::span(samples).first(count);
-      order_.fill(device_, reading.epoch, positions.first + done, part);
+      order.fill(device_, positions.first + done, part);
       data_.read(reading, part, slot.at(at + done));
       done += count;
     }

@@ -144,7 +144,12 @@ void copy_short_rows(const Table& table, std::span<const std::uint64_t> rows, fl
 }
 inline void copy_rows(const Table& table, std::span<const std::uint64_t> rows, float* out, std::size_t stride) {
   const std::size_t columns = table.columns;
-  if (columns < 4 || columns > 16) {
+  if (columns < 4) {
+    return for_each_row(table, rows, out, stride, [columns](const std::byte* row, float* to) {
+      for (std::size_t j = 0; j < columns; ++j) std::memcpy(to + j, row + j * sizeof(float), sizeof(float));
+    });
+  }
+  if (columns > 16) {
     return for_each_row(table, rows, out, stride,
                         [columns](const std::byte* row, float* to) { std::memcpy(to, row, columns * sizeof(float)); });
   }

@@ -91,9 +91,8 @@ class TableSource final : public Source {
                     const char* what) const {
     if (non_finite_ == NonFinite::keep) return;
     const std::size_t size = samples.size() * columns;
-    bool finite = true;
-    for (std::size_t i = 0; i < size; ++i) finite &= detail::is_finite(values[i]);
-    for (std::size_t i = 0; !finite && i < size; ++i) {
+    if (detail::all_finite(values, size)) return;
+    for (std::size_t i = 0; i < size; ++i) {
       if (detail::is_finite(values[i])) continue;
       throw DataError(ErrorCode::non_finite,
                       {"Dataset: ", what, " ", i % columns, " of sample ", samples[i / columns], " is ",

@@ -100,7 +100,8 @@ void plan_data([[maybe_unused]] const Device& device, const DataSize& data, [[ma
                const LoadingOptions& loading, MemoryPlan& plan) {
   plan.data_set = static_cast<std::size_t>(data.memory_bytes());
   if (!data.in_memory) {
-    const SlotLayout layout(data.samples, plan.batch_size, plan.micro_batch, data.row_bytes(), 0, 1);
+    const SlotLayout layout(data.samples, plan.batch_size, plan.micro_batch, data.row_bytes(),
+                            loading.most_workers() > 0);
     const std::size_t slot = HostSlot<Device>::bytes(data.shape, layout.capacity());
     plan.data_set = std::is_same_v<Device, Cpu> ? loading.slots() * slot : 2 * slot;
     plan.batch = 0;

@@ -137,6 +137,8 @@ class Trainer {
 
   /// What runs, in words: model, loss, optimizer, device, memory, the micro-batch and why.
   std::string explain() const { return explain_run(device_, core_, options_); }
+  /// The same, and how batches of this data set will come about: the order and why, who reads, into how much memory.
+  std::string explain(const Dataset& data) const { return explain() + training_loader(data).explain(); }
   /// Where bytes and seconds of the last fit() went. Throws OptionError unless options().profile.
   const Profile& profile() const { return profile_of(profiler_); }
 
@@ -148,6 +150,13 @@ class Trainer {
   DataLoader<T, Device> loader_of(const Dataset& data, const DataLoaderOptions& options) const {
     return with_memory_plan(device_, memory_plan(device_, core_, data, options_, options.shuffle),
                             [&] { return DataLoader<T, Device>(data, options, device_); });
+  }
+  DataLoader<T, Device> training_loader(const Dataset& data) const {
+    return loader_of(data, {.batch_size = options_.batch_size,
+                            .shuffle = options_.shuffle,
+                            .seed = options_.seed,
+                            .micro_batch_size = core_.network().capacity(),
+                            .loading = options_.loading});
   }
   /// Of a data set that is looked at from front to back.
   DataLoader<T, Device> loader_of(const Dataset& data) const {
@@ -203,13 +212,8 @@ class Trainer {
     }
     const std::size_t rows = core_.network().capacity();
     const MemoryPlan plan = memory_plan(device_, core_, training, options_, options_.shuffle);
-    DataLoader<T, Device> loader = profiled_loading(profiler_.get(), device_, options_, rows, [&] {
-      return loader_of(training, {.batch_size = options_.batch_size,
-                                  .shuffle = options_.shuffle,
-                                  .seed = options_.seed,
-                                  .micro_batch_size = rows,
-                                  .loading = options_.loading});
-    });
+    DataLoader<T, Device> loader =
+        profiled_loading(profiler_.get(), device_, options_, rows, [&] { return training_loader(training); });
     std::unique_ptr<DataLoader<T, Device>> validation_loader;
     if (validation != nullptr) validation_loader.reset(new DataLoader<T, Device>(loader_of(*validation)));
     check_continues(progress_, loader.samples_per_epoch(), loader.order());
