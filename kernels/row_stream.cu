@@ -128,7 +128,9 @@ Cuda::PinnedMemory& Cuda::PinnedMemory::operator=(PinnedMemory&& other) noexcept
   return *this;
 }
 Cuda::PinnedMemory::~PinnedMemory() {
-  if (data_ != nullptr) static_cast<void>(cudaFreeHost(data_));
+  if (data_ == nullptr) return;
+  const cuda::QuietScope scope(context_->index(), context_.get());
+  static_cast<void>(cudaFreeHost(data_));
 }
 
 bool keeps_resident(const Cuda& device, std::size_t bytes) {

@@ -187,7 +187,7 @@ TEST_CASE("a loader goes on from a state as if it had never stopped", "[threads]
     mix(hash, all.next());
     hashes.push_back(hash);
   }
-  CHECK(all.state() == mt::LoaderState{2, 2, 900});
+  CHECK(all.state() == mt::LoaderState{2, 2, 900, all.state().order});
   mt::DataLoader<float> other(data, options);
   for (const std::size_t i : {59u, 0u, 20u, 21u, 22u, 5u}) {
     other.seek(states[i]);
@@ -200,13 +200,13 @@ TEST_CASE("a loader goes on from a state as if it had never stopped", "[threads]
   test::check_error<mt::OptionError>(
       mt::ErrorCode::invalid_argument,
       [&] {
-        other.seek({3, 0, 0});
+        other.seek({3, 0, 0, other.state().order});
       },
       "seed 3", "seed 2");
   test::check_error<mt::OptionError>(
       mt::ErrorCode::invalid_argument,
       [&] {
-        other.seek({2, 0, 1004});
+        other.seek({2, 0, 1004, other.state().order});
       },
       "position 1004", "1003");
   std::size_t batches = 0;
@@ -393,6 +393,117 @@ TEST_CASE("files larger than the memory allowed are read block by block, every s
   CHECK(roomy.explain().substr(0, 16) == "samples shuffled");
   mt::DataLoader<float> asked(data, {.shuffle = true, .loading = {.mixing = mt::Mixing::blocks}});
   CHECK(asked.explain().find("blocks of") == 0);
+}
+
+TEST_CASE("a state by samples is none by blocks") {
+  const RowFile file(10'000, 5);
+  const auto options = [](mt::Mixing mixing) {
+    return mt::DataLoaderOptions{.shuffle = true, .loading = {.workers = 0, .mixing = mixing}};
+  };
+  mt::DataLoader<float> samples(file.data(), options(mt::Mixing::samples));
+  mt::DataLoader<float> blocks(file.data(), options(mt::Mixing::blocks));
+  test::check_error<mt::OptionError>(
+      mt::ErrorCode::invalid_argument, [&] { blocks.seek(samples.state()); }, "order of another kind", "blocks of");
+  CHECK_NOTHROW(samples.seek(samples.state()));
+}
+
+namespace {
+
+// Bytes of files that are mapped into this process and in its memory.
+std::size_t mapped_bytes() {
+  std::FILE* const file = std::fopen("/proc/self/status", "r");
+  char line[256];
+  std::size_t kib = 0;
+  while (file != nullptr && std::fgets(line, sizeof line, file) != nullptr) std::sscanf(line, "RssFile: %zu kB", &kib);
+  if (file != nullptr) std::fclose(file);
+  return kib << 10;
+}
+
+}  // namespace
+
+TEST_CASE("of a file larger than the memory allowed, two windows are in memory", "[threads]") {
+  const RowFile file(2'000'000, 11);  // 88 MB
+  const std::size_t before = mapped_bytes();
+  if (before == 0) return;  // a system that does not tell
+  const mt::Dataset subset = [&] {
+    std::vector<std::uint64_t> rows;
+    for (std::uint64_t i = 2; i < 2'000'000; i += 5) rows.push_back(i);
+    return file.data().subset(rows);
+  }();
+  for (const mt::Dataset& data : {file.data(), subset}) {
+    for (const bool shuffle : {true, false}) {
+      for (const std::size_t workers : {0, 2}) {
+        mt::DataLoader<float> loader(
+            data, {.batch_size = 1000, .shuffle = shuffle, .loading = {.workers = workers, .memory_limit = 16 << 20}});
+        std::size_t most = 0;
+        for (const std::size_t epoch : {0, 1, 5}) {
+          for (std::size_t at = 0; at < data.size(); at += 1000) {
+            loader.next(epoch, at, std::min<std::size_t>(1000, data.size() - at));
+            if (at % 20'000 == 0) most = std::max(most, mapped_bytes());
+          }
+        }
+        for (std::size_t jump = 0; jump < 20; ++jump) {
+          loader.next(jump, jump * 7'919'000 % (data.size() - 1000), 1000);
+          most = std::max(most, mapped_bytes());
+        }
+        INFO("samples " << data.size() << " shuffle " << shuffle << " workers " << workers);
+        // Windows of 4 MiB, and what the system maps around what is touched: far from the 88 MB of the file.
+        CHECK(most - before < (48u << 20));
+      }
+    }
+  }
+}
+
+TEST_CASE("nothing is read behind the last epoch", "[threads]") {
+  class Counted : public Counting {
+   public:
+    using Counting::Counting;
+    mutable std::atomic<std::size_t> reads{0};
+
+   protected:
+    void at(const mt::Reading&, std::uint64_t) const override { ++reads; }
+  };
+  for (const std::size_t workers : {0, 1, 3}) {
+    const auto source = std::make_shared<const Counted>(100'000);
+    mt::DataLoader<float> loader(mt::Dataset(source), {.batch_size = 100, .loading = {.workers = workers}});
+    loader.end_with(1);
+    CHECK(hash_of(loader, 2) != 0);
+    CHECK(source->reads == 200'000);
+    // It still can be asked for, and so can the first one again.
+    CHECK(loader.next(2, 500, 100).features(0, 0) == 500);
+    CHECK(loader.next(0, 500, 100).features(0, 0) == 500);
+    CHECK(loader.next(0, 600, 100).features(0, 0) == 600);
+  }
+}
+
+TEST_CASE("a label that a source makes up is an error", "[threads]") {
+  class Labels : public Counting {
+   public:
+    Labels() : Counting(1000, 5) {}
+    void read(const mt::Reading& reading, std::span<const std::uint64_t> samples,
+              const mt::SampleBuffers& out) const override {
+      Counting::read(reading, samples, out);
+      for (std::size_t i = 0; i < samples.size(); ++i) {
+        if (samples[i] == 321) out.labels[i] = 5;
+        if (samples[i] == 322) out.labels[i] = -1;
+      }
+    }
+  };
+  for (const std::size_t workers : {0, 1}) {
+    mt::DataLoader<float> loader(mt::Dataset(std::make_shared<const Labels>()),
+                                 {.batch_size = 10, .loading = {.workers = workers}});
+    const auto read_all = [&] {
+      for (const auto& batch : loader.epoch(0)) CHECK(batch.size() > 0);
+    };
+    test::check_error<mt::DataError>(mt::ErrorCode::label_out_of_range, read_all, "sample 321", "label 5");
+  }
+}
+
+TEST_CASE("large batches have few slots") {
+  mt::DataLoader<float> loader(counting(10'000'000), {.batch_size = 5'000'000, .loading = {.workers = 2}});
+  CHECK(loader.stats().depth == 3);
+  mt::DataLoader<float> small(counting(10'000'000), {.batch_size = 50, .loading = {.workers = 2}});
+  CHECK(small.stats().depth == 4);
 }
 
 TEST_CASE("block by block works on a subset too") {

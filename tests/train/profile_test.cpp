@@ -74,6 +74,20 @@ TEST_CASE("what a callback does is no phase of a step but the rest", "[train]") 
   CHECK(epoch.phases.total() <= epoch.seconds());
 }
 
+TEST_CASE("a profile of an epoch that goes on is of the rest of it", "[train]") {
+  mt::Trainer trainer = trainer_with(true);
+  trainer.fit(labelled(), {.on_step = [&](const mt::StepEvent& e) {
+                if (e.step == 5) trainer.request_stop();
+              }});
+  CHECK(trainer.profile().epochs.front().steps == 5);
+  CHECK(trainer.profile().epochs.front().samples == 160);
+  trainer.fit(labelled());
+  CHECK(trainer.profile().epochs.front().steps == 2);
+  CHECK(trainer.profile().epochs.front().samples == 40);
+  CHECK(trainer.profile().epochs.front().sample_bytes == 40 * 7 * 4);
+  CHECK(trainer.profile().epochs.back().steps == 7);
+}
+
 TEST_CASE("a profile survives the move of its trainer", "[train]") {
   mt::Trainer first = trainer_with(true);
   mt::Trainer second = std::move(first);

@@ -1,5 +1,7 @@
 // Weights and training state in files: PyTorch's names and shapes, exact resume, refusals that change nothing.
 
+#include <minitrain/data/row_file.hpp>
+#include <minitrain/data/row_file_writer.hpp>
 #include <minitrain/trainer.hpp>
 
 #include <cstdio>
@@ -130,6 +132,32 @@ TEST_CASE("a run stopped after any step of an epoch goes on as the run that neve
     CHECK(resumed.training.accuracy == history.epochs[resumed.epoch].training.accuracy);
     CHECK(resumed.steps == 6);
   }
+}
+
+TEST_CASE("a run from a file refuses to go on in an order of another kind", "[state][bad input]") {
+  const TemporaryPath path("order.safetensors"), rows("order_rows.safetensors");
+  mt::write_row_file(rows.get(), data());
+  const mt::Dataset read = mt::open_row_file(rows.get());
+  const auto with = [](mt::Mixing mixing) {
+    return mt::Trainer{test::device(),
+                       model,
+                       mt::SoftmaxCrossEntropy{},
+                       mt::Adam{},
+                       {.batch_size = 16, .loading = {.mixing = mixing}}};
+  };
+  auto first = with(mt::Mixing::blocks);
+  first.fit(read);
+  first.save(path.get());
+  auto second = with(mt::Mixing::samples);
+  second.load(path.get());
+  test::check_error<mt::DataError>(
+      mt::ErrorCode::count_mismatch, [&] { second.fit(read); }, "the run began with", "blocks", "samples shuffled");
+  CHECK(second.parameters() == first.parameters());
+  auto third = with(mt::Mixing::blocks);
+  third.load(path.get());
+  third.fit(read);
+  first.fit(read);
+  CHECK(third.parameters() == first.parameters());
 }
 
 TEST_CASE("a position that cannot be is refused", "[state][bad input]") {

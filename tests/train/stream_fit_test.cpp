@@ -105,4 +105,6 @@ TEST_CASE("targets that are read are held to the range of the loss", "[bad input
                      {.loading = {.workers = 1}}};
   test::check_error<mt::DataError>(
       mt::ErrorCode::invalid_argument, [&] { binary.fit(read); }, "target 1.5 of sample 77");
+  test::check_error<mt::DataError>(
+      mt::ErrorCode::invalid_argument, [&] { binary.evaluate(read); }, "target 1.5 of sample 77");
 }

@@ -4,6 +4,7 @@
 
 #include <minitrain/data/memory_feed.hpp>
 #include <minitrain/data/read_all.hpp>
+#include <minitrain/data/size.hpp>
 #include <minitrain/data/stream_feed.hpp>
 
 #include <iterator>
@@ -16,6 +17,7 @@ struct LoaderState {
   std::uint64_t seed = 0;
   std::uint64_t epoch = 0;
   std::uint64_t position = 0;  // samples of the epoch that were handed out, of all ranks
+  std::uint64_t order = 0;     // the kind of it: by samples, by blocks of which size, none
 
   friend bool operator==(const LoaderState&, const LoaderState&) = default;
 };
@@ -40,20 +42,21 @@ class DataLoader {
   /// The same on a device. For a trainer's accumulate(), on its own, trainer.device(): another value of the same kind
   /// may be another queue of work, which the trainer does not wait for.
   DataLoader(const Dataset& data, const DataLoaderOptions& options, const Device& device)
-      : data_(reachable(checked(data, options), options, device)),
-        options_(options),
+      : options_(options),
         device_(device),
-        order_(data_, options.shuffle, options.seed, options.loading) {
+        order_(checked(data, options), options.shuffle, options.seed, options.loading),
+        data_(reachable(data)) {
     if (data_.in_memory() && options.loading.workers.value_or(0) == 0) {
       memory_.reset(new MemoryFeed<T, Device>(data_, order_, device_));
       const std::size_t most = options.micro_batch_size != 0 ? options.micro_batch_size : options.batch_size;
       memory_->reserve(std::min(most, samples_per_epoch()));
     } else {
       const SlotLayout layout(samples_per_epoch(), options.batch_size, options.micro_batch_size, data_.sample_bytes(),
-                              options.loading.most_workers() > 0, options.rank, options.ranks);
+                              options.loading.first_workers() > 0, options.rank, options.ranks);
       stream_.reset(new StreamFeed<T, Device>(data_, order_, layout, options.loading, device_));
     }
     state_.seed = options.seed;
+    state_.order = order_.key();
   }
 
   const Dataset& data() const noexcept { return data_; }
@@ -91,7 +94,7 @@ class DataLoader {
 
   /// The next batch of batch_size samples, from epoch to epoch without end, and moves state() behind it.
   const Batch<T, Device>& next() {
-    if (state_.position >= samples_per_epoch()) state_ = {state_.seed, state_.epoch + 1, 0};
+    if (state_.position >= samples_per_epoch()) state_ = {state_.seed, state_.epoch + 1, 0, state_.order};
     if (state_.position == 0) begin_epoch(device_, state_.epoch);
     const std::size_t left = samples_per_epoch() - state_.position;
     const Batch<T, Device>& batch = next(state_.epoch, state_.position, std::min(left, options_.batch_size));
@@ -100,9 +103,13 @@ class DataLoader {
   }
   /// Where next() goes on.
   const LoaderState& state() const noexcept { return state_; }
-  /// Makes next() go on there, at once. Throws OptionError for another seed than the loader's, and for a position past
-  /// the end.
+  /// Makes next() go on there, at once. Throws OptionError for another seed or kind of order than the loader's, and for
+  /// a position past the end.
   void seek(const LoaderState& state) {
+    if (state.order != order_.key()) {
+      throw OptionError({"DataLoader: seek in an order of another kind: this one has ", order_.kind(),
+                         ": give the memory_limit and mixing of the loader that the state is of"});
+    }
     if (state.seed != options_.seed || state.position > samples_per_epoch()) {
       throw OptionError({"DataLoader: seek to position ", state.position, " with seed ", state.seed, ": this one has ",
                          samples_per_epoch(), " positions and seed ", options_.seed});
@@ -123,6 +130,10 @@ class DataLoader {
     if (memory_) return memory_->prepare(device, epoch, 0, 0);
     stream_->begin_epoch();
   }
+  /// Says that no epoch behind this one will be asked for, so that nothing is read ahead in vain.
+  void end_with(std::size_t epoch) {
+    if (stream_) stream_->end_with(epoch);
+  }
   /// Whether the data is in the device's memory. Where it is not, batches are copied there one by one.
   bool is_resident() const noexcept { return memory_ && memory_->is_resident(); }
 
@@ -130,6 +141,8 @@ class DataLoader {
   std::string order() const { return order_.kind(); }
   /// Whether threads read the next samples while training uses these.
   bool reads_ahead() const noexcept { return stream_ && stream_->stats().workers > 0; }
+  /// Slots of an epoch, where samples are read while they are used; else 0.
+  std::uint64_t slots_per_epoch() const noexcept { return stream_ ? stream_->slots_per_epoch() : 0; }
   /// What reading ahead has done and cost; zeros where nothing is read ahead.
   LoaderStats stats() const noexcept { return stream_ ? stream_->stats() : LoaderStats{}; }
   /// How batches come about, in words: the order and why, workers, memory.
@@ -212,23 +225,21 @@ class DataLoader {
   }
 
   /// The data set as it is; or read into memory, to be copied to a device with memory of its own that has room for it.
-  static Dataset reachable(const Dataset& data, const DataLoaderOptions& options, const Device& device) {
+  Dataset reachable(const Dataset& data) const {
     if constexpr (KeepsRowOrder<Device>) {
-      const bool asked = options.loading.workers || options.loading.mixing == Mixing::blocks;
-      if (!data.in_memory() && !asked && !data.source()->varies()) {
-        const std::uint64_t bytes = data.size() * (data.sample_bytes() + 2 * sizeof(std::uint64_t));
-        const std::uint64_t limit =
-            options.loading.memory_limit != 0 ? options.loading.memory_limit : machine_memory() / 2;
-        if (bytes <= limit && keeps_resident(device, bytes)) return read_all(data);
+      const DataSize size = size_of(data);
+      if (!data.in_memory() && size.may_be_read_at_once(options_.loading) &&
+          keeps_resident(device_, size.samples_bytes() + 2 * data.size() * sizeof(std::uint64_t))) {
+        return read_all(data);
       }
     }
     return data;
   }
 
-  Dataset data_;
   DataLoaderOptions options_;
   Device device_;
   SampleOrder order_;
+  Dataset data_;
   std::unique_ptr<MemoryFeed<T, Device>> memory_;  // one of the two
   std::unique_ptr<StreamFeed<T, Device>> stream_;
   Batch<T, Device>* batch_ = nullptr;

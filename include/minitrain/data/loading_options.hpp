@@ -1,7 +1,7 @@
 #pragma once
 // LoadingOptions: how samples that are not in memory are read, and in which order; DataLoaderOptions.
 
-#include <minitrain/core/error.hpp>
+#include <minitrain/io/machine_memory.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -24,16 +24,25 @@ enum class Mixing {
 struct LoadingOptions {
   std::optional<std::size_t> workers = {};  // threads that read ahead; 0: none, whoever wants a batch reads it;
                                             // nothing: one, and more while training has to wait for them
-  std::size_t depth = 0;                    // slots that are read ahead; 0: two more than workers
-  std::uint64_t memory_limit = 0;           // bytes of files in memory at a time; 0: half of what the machine has
+  std::size_t depth = 0;           // slots that are read ahead; 0: two more than workers, or 64 MiB of large ones
+  std::uint64_t memory_limit = 0;  // bytes of files in memory at a time; 0: half of what the machine has
   Mixing mixing = Mixing::automatic;
-  double deadline = 0;  // seconds to wait for a batch before DataError (timed_out); 0: for ever
+  double deadline = 0;  // seconds to wait for workers before DataError (timed_out); 0: for ever
 
+  /// memory_limit, in bytes.
+  std::uint64_t limit() const { return memory_limit != 0 ? memory_limit : machine_memory() / 2; }
   static std::size_t cores() noexcept { return std::max(1u, std::thread::hardware_concurrency()); }
   /// Threads that read ahead at first, and at most.
   std::size_t first_workers() const noexcept { return workers.value_or(cores() > 1 ? 1 : 0); }
   std::size_t most_workers() const noexcept { return workers.value_or(std::min<std::size_t>(cores(), 8)); }
-  std::size_t slots() const noexcept { return depth != 0 ? depth : most_workers() == 0 ? 1 : most_workers() + 2; }
+  /// Slots of so many bytes: of large ones fewer, but one that is used, one that is filled, one that is there.
+  std::size_t slots(std::uint64_t bytes) const noexcept {
+    constexpr std::uint64_t all_bytes = 64 << 20;
+    if (depth != 0) return depth;
+    if (first_workers() == 0) return 1;
+    const std::uint64_t fit = all_bytes / std::max<std::uint64_t>(bytes, 1);
+    return std::clamp<std::size_t>(fit, 3, most_workers() + 2);
+  }
 
   /// Throws OptionError for an option outside its range.
   void check(const char* who) const {

@@ -4,7 +4,6 @@
 #include <minitrain/data/block_order.hpp>
 #include <minitrain/data/dataset.hpp>
 #include <minitrain/data/loading_options.hpp>
-#include <minitrain/io/machine_memory.hpp>
 
 #include <optional>
 
@@ -17,12 +16,13 @@ class SampleOrder {
   SampleOrder(const Dataset& data, bool shuffle, std::uint64_t seed, const LoadingOptions& options)
       : n_(data.size()), shuffle_(shuffle), seed_(seed) {
     if (data.in_memory()) return;
-    const std::uint64_t machine = machine_memory(), bytes = data.bytes();
-    limit_ = options.memory_limit != 0 ? options.memory_limit : machine / 2;
+    const std::uint64_t machine = machine_memory(), bytes = data.source()->file_bytes();
+    limit_ = options.limit();
     const bool larger = bytes > limit_;
     if (bytes == 0 || options.mixing == Mixing::samples || (!larger && options.mixing == Mixing::automatic)) return;
     keeps_cache_ = bytes <= machine / 2;
-    const std::uint64_t per_sample = std::max<std::uint64_t>(1, bytes / data.source()->size());
+    // A subset has its samples here and there in the files, which are read all the same.
+    const std::uint64_t per_sample = std::max<std::uint64_t>(1, bytes / n_);
     const std::uint64_t window_bytes = std::min(limit_ / 4, most_window);
     const std::uint64_t block = std::clamp<std::uint64_t>(window_bytes / 64, least_block, most_block);
     blocks_.emplace();
@@ -71,6 +71,10 @@ class SampleOrder {
     Epoch(*this, epoch).fill(device, first, out);
   }
 
+  /// The kind as a number: two orders of the same samples and seed are the same if and only if it is.
+  std::uint64_t key() const noexcept {
+    return shuffle_ ? 1 + (blocks_ ? blocks_->samples * 2 * Blocks::most + blocks_->window : 0) : 0;
+  }
   /// "in order", "samples shuffled", "64 blocks of 1024 samples shuffled"
   std::string kind() const {
     if (!shuffle_) return "in order";
@@ -81,8 +85,8 @@ class SampleOrder {
   std::string describe(const Dataset& data) const {
     const char* const shuffled = shuffle_ ? "shuffled" : "in order";
     if (!blocks_) return joined({"samples ", shuffled});
-    return joined({"blocks of ", block_bytes_, " bytes ", shuffled, ", ", blocks_->window,
-                   " at a time mixed: ", data.bytes(), " bytes of files, ", limit_, " bytes of memory for them"});
+    return joined({"blocks of ", block_bytes_, " bytes ", shuffled, ", ", blocks_->window, " at a time mixed: ",
+                   data.source()->file_bytes(), " bytes of files, ", limit_, " bytes of memory for them"});
   }
 
  private:

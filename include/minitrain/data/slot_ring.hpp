@@ -3,6 +3,7 @@
 
 #include <minitrain/core/error.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -43,6 +44,12 @@ class SlotRing {
 
   std::size_t slots() const noexcept { return slots_.size(); }
   std::size_t workers() const noexcept { return workers_.size(); }
+  /// Workers fill no slot from this ticket on; take() still can.
+  void end_at(std::uint64_t ticket) {
+    const std::lock_guard lock(mutex_);
+    end_ = ticket;
+    room_.notify_all();
+  }
   /// Starts another worker. Throws std::system_error when the system has no thread for it; nothing has changed then.
   void add_worker() {
     workers_.push_back(std::make_unique<Worker>());
@@ -63,7 +70,8 @@ class SlotRing {
     if (!follows) begin_at(ticket, deadline, lock);
     base_ = ticket;
     Slot& slot = slots_[ticket % slots_.size()];
-    if (workers_.empty()) {
+    if (workers_.empty() || ticket >= end_) {
+      if (next_ <= ticket) next_ = ticket + 1;
       slot.state = State::filling;
       lock.unlock();
       fill_slot({ticket % slots_.size(), ticket, !follows, stop_.get_token(), nullptr}, slot);
@@ -105,7 +113,7 @@ class SlotRing {
   void work(Worker& worker) {
     std::unique_lock lock(mutex_);
     for (;;) {
-      room_.wait(lock, [&] { return ending_ || (running_ && next_ < base_ + slots_.size()); });
+      room_.wait(lock, [&] { return ending_ || (running_ && next_ < std::min(end_, base_ + slots_.size())); });
       if (ending_) return;
       const std::uint64_t ticket = next_++;
       Slot& slot = slots_[ticket % slots_.size()];
@@ -181,6 +189,7 @@ class SlotRing {
   bool running_ = false, ending_ = false;
   std::size_t busy_ = 0;                           // fills under way
   std::uint64_t begin_ = 0, base_ = 0, next_ = 0;  // first ticket, the one taken last, the next to be filled
+  std::uint64_t end_ = ~std::uint64_t{0};
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -51,12 +51,13 @@ class StreamFeed {
   StreamFeed(const Dataset& data, const SampleOrder& order, const SlotLayout& layout, const LoadingOptions& options,
              const Device& device)
       : data_(data), order_(order), layout_(layout), options_(options), device_(device), odd_(make_slot(0)) {
-    const std::size_t depth = options.slots();
+    const std::size_t depth = options.slots(HostSlot<Device>::bytes(data.shape(), layout.capacity()));
     for (std::size_t i = 0; i < depth; ++i) slots_.push_back(make_slot(layout_.capacity()));
     ring_ = std::make_unique<SlotRing>(
         depth, [this](const SlotRing::Work& work) { fill(work); },
         [this](std::uint64_t ticket, std::uint64_t current) { return name(ticket, current); });
-    for (std::size_t i = 0; i < options.first_workers(); ++i) ring_->add_worker();
+    for (std::size_t i = 0; i < options.first_workers() && add_worker(); ++i) {
+    }
     if constexpr (!on_host) {
       if constexpr (streams) {
         features_stream_.emplace(device_);
@@ -83,6 +84,13 @@ class StreamFeed {
     return batch_;
   }
 
+  std::uint64_t slots_per_epoch() const noexcept { return layout_.slots(); }
+  /// Nothing is read ahead of this epoch's end.
+  void end_with(std::uint64_t epoch) {
+    last_epoch_ = epoch;
+    ring_->end_at((epoch + 1) * layout_.slots());
+  }
+
   LoaderStats stats() const noexcept {
     LoaderStats stats = stats_;
     stats.workers = ring_->workers();
@@ -105,7 +113,7 @@ class StreamFeed {
     const detail::DefaultArithmetic arithmetic;
     const std::uint64_t epoch = work.ticket / layout_.slots(), slot = work.ticket % layout_.slots();
     const PositionRange range = layout_.range(slot);
-    WindowHints(data_, order_).before(epoch, range.first, range.count, work.first);
+    WindowHints(data_, order_, last_epoch_).before(epoch, range.first, range.count, work.first);
     const Reading reading{order_.seed(), epoch, work.stop, work.current};
     std::size_t at = 0;
     layout_.for_each_share(slot, [&](const PositionRange& share) {
@@ -124,7 +132,17 @@ class StreamFeed {
       const std::span<std::uint64_t> part = std::span(samples).first(count);
       order.fill(device_, positions.first + done, part);
       data_.read(reading, part, slot.at(at + done));
+      if (data_.is_classification()) check_labels(part, slot.at(at + done).labels);
       done += count;
+    }
+  }
+
+  /// Kernels write where a label says.
+  void check_labels(std::span<const std::uint64_t> samples, const std::int32_t* labels) const {
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      if (labels[i] >= 0 && static_cast<std::size_t>(labels[i]) < data_.classes()) continue;
+      throw DataError(ErrorCode::label_out_of_range,
+                      {"DataLoader: sample ", samples[i], " has ", detail::label_message(labels[i], data_.classes())});
     }
   }
 
@@ -147,7 +165,6 @@ class StreamFeed {
     ticket_ = no_ticket;
     const Clock::time_point start = Clock::now();
     slot_ = ring_->take(ticket, std::chrono::duration<double>(options_.deadline));
-    ticket_ = ticket;
     const Clock::time_point end = Clock::now();
     std::uint64_t samples = 0;
     layout_.for_each_share(ticket % layout_.slots(), [&](const PositionRange& share) { samples += share.count; });
@@ -156,15 +173,25 @@ class StreamFeed {
     ++stats_.slots;
     tune(start, end);
     stage(device, slots_[slot_], samples);
+    ticket_ = ticket;  // last: after an exception the slot is asked for again
   }
 
+  /// Another worker, or false where the system has no thread for it: who there is goes on.
+  bool add_worker() noexcept {
+    try {
+      ring_->add_worker();
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
   /// Starts another worker where training waits for more than 2 % of its time, seen over 16 slots and 20 ms.
   void tune(Clock::time_point start, Clock::time_point end) {
     if (options_.workers || ring_->workers() == 0 || ring_->workers() >= options_.most_workers()) return;
     if (tuned_slots_ == 0) tuned_from_ = start, tuned_wait_ = {};
     tuned_wait_ += end - start;
     if (++tuned_slots_ < 16 || end - tuned_from_ < std::chrono::milliseconds(20)) return;
-    if (tuned_wait_ * 50 > end - tuned_from_) ring_->add_worker();
+    if (tuned_wait_ * 50 > end - tuned_from_ && !add_worker()) options_.workers = ring_->workers();
     tuned_slots_ = 0;
   }
 
@@ -234,6 +261,7 @@ class StreamFeed {
   Device device_;
   std::vector<HostSlot<Device>> slots_;
   HostSlot<Device> odd_;
+  std::atomic<std::uint64_t> last_epoch_ = ~std::uint64_t{0} - 1;
   std::uint64_t ticket_ = no_ticket;
   std::size_t slot_ = 0;
   Batch<T, Device> batch_;

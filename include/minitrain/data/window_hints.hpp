@@ -10,7 +10,9 @@ namespace minitrain::inline MINITRAIN_ABI {
 /// read when it is touched.
 class WindowHints {
  public:
-  WindowHints(const Dataset& data, const SampleOrder& order) : data_(&data), order_(&order) {}
+  /// `last`: no epoch is read behind it.
+  WindowHints(const Dataset& data, const SampleOrder& order, std::uint64_t last)
+      : data_(&data), order_(&order), last_(last) {}
 
   /// Positions [first, first + count) of an epoch are about to be read; with `from_nothing`, nothing was read before.
   void before(std::uint64_t epoch, std::uint64_t first, std::uint64_t count, bool from_nothing) const {
@@ -18,6 +20,7 @@ class WindowHints {
     const BlockOrder now = order_->of_blocks(epoch);
     const std::uint64_t w = now.window_of(first);
     if (from_nothing) {
+      data_->source()->release(0, data_->source()->size(), false);  // what another stretch has left
       for_blocks(now, w, 0, now.blocks_in(w), &Source::expect);
       for_blocks(now, w, 0, now.blocks_in(w), &Source::load);
     }
@@ -25,7 +28,7 @@ class WindowHints {
       const std::uint64_t begin = now.window_begin(at), size = now.window_begin(at + 1) - begin;
       const std::uint64_t from = std::max(first, begin) - begin, to = std::min(first + count - begin, size);
       const bool last = at + 1 == now.windows();
-      read(last ? order_->of_blocks(epoch + 1) : now, last ? 0 : at + 1, from, to, size);
+      if (!last || epoch < last_) read(last ? order_->of_blocks(epoch + 1) : now, last ? 0 : at + 1, from, to, size);
       if (now.windows() < 4 || (at == 0 && epoch == 0)) continue;
       const BlockOrder before = at == 0 ? order_->of_blocks(epoch - 1) : now;
       let_go(before, at == 0 ? before.windows() - 1 : at - 1, from, to, size);
@@ -63,11 +66,12 @@ class WindowHints {
   void for_rows(const BlockOrder::Stretch& samples, F&& f) const {
     if (data_->rows().empty()) return f(samples.first, samples.count);
     const std::uint64_t first = data_->row(samples.first), last = data_->row(samples.first + samples.count - 1);
-    if (first <= last && last - first < 4 * samples.count) f(first, last - first + 1);
+    if (first <= last && last - first < 16 * samples.count) f(first, last - first + 1);
   }
 
   const Dataset* data_;
   const SampleOrder* order_;
+  std::uint64_t last_;
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

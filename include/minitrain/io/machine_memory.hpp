@@ -7,7 +7,7 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// Bytes: what the machine has, or what its control group (a container, a job) is allowed, if that is less.
+/// Bytes: what the machine has, or what its container is allowed, if that is less.
 inline std::uint64_t machine_memory() {
   std::uint64_t bytes =
       static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));

@@ -34,7 +34,8 @@ Estimate estimate(const DataSize& data, const M& model, const Loss& loss, const 
   RunShape shape{.data = data,
                  .batch_size = options.batch_size,
                  .micro_batch = e.memory.micro_batch,
-                 .resident = e.memory.resident};
+                 .resident = e.memory.resident,
+                 .slots = e.memory.slots};
   if constexpr (QueuesSteps<Device>) {
     const UpdateRuleOf<Optimizer, T, Device> rule(optimizer);
     shape.queued = rule.takes_queued_scale() && !options.profile;

@@ -42,7 +42,7 @@ MemoryPlan memory_plan(const Device& device, const Accumulator<T, Device>& core,
   MemoryPlan plan = plan_trainer<T>(device, core.network().size(), core.moments().size(),
                                     core.objective().uses_labels(), core.objective().class_weights().size(), asked);
   plan.held = true;
-  plan_data(device, size_of(data), shuffle, options.loading, plan);
+  plan_data<T>(device, size_of(data), shuffle, options.loading, plan);
   return plan;
 }
 

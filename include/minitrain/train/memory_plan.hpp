@@ -35,6 +35,7 @@ struct MemoryPlan {
   std::size_t micro_batch = 0;           // samples in flight at a time, as the trainer takes them
   std::optional<std::size_t> free = {};  // when it was planned; nothing: the device cannot tell, and there is no limit
   bool held = false;                     // a trainer has parameters, gradients, moments and activations already
+  std::uint64_t slots = 0;               // of an epoch, of data that is read while it is used
   bool resident = true;                  // the device has the data set; false: it is read or copied while it is used
 
   std::size_t fixed() const noexcept { return parameters + gradients + moments + other + data_set; }
@@ -92,30 +93,35 @@ MemoryPlan plan_trainer(const Device& device, const NetworkSize& network, std::s
   return plan;
 }
 
-/// Adds a data set, kept on the device or on its way there. Shuffled, a device that keeps it keeps an order as well.
-/// What is read while it is used takes the slots that it is read into, or on a device with memory of its own two copies
-/// of a slot; batches are views of those.
-template <class Device>
+/// Adds a data set: kept on the device, and shuffled with an order as well; copied batch by batch; or read while it is
+/// used, into slots, of which a device with memory of its own has two copies. Batches are views of those.
+template <class T, class Device>
 void plan_data([[maybe_unused]] const Device& device, const DataSize& data, [[maybe_unused]] bool shuffle,
                const LoadingOptions& loading, MemoryPlan& plan) {
-  plan.data_set = static_cast<std::size_t>(data.memory_bytes());
-  if (!data.in_memory) {
-    const SlotLayout layout(data.samples, plan.batch_size, plan.micro_batch, data.row_bytes(),
-                            loading.most_workers() > 0);
-    const std::size_t slot = HostSlot<Device>::bytes(data.shape, layout.capacity());
-    plan.data_set = std::is_same_v<Device, Cpu> ? loading.slots() * slot : 2 * slot;
-    plan.batch = 0;
-    plan.resident = false;
-    return;
-  }
-  if constexpr (KeepsRowOrder<Device>) {
+  constexpr bool keeps = KeepsRowOrder<Device>;
+  const bool at_once = keeps && data.may_be_read_at_once(loading);
+  plan.data_set = static_cast<std::size_t>(at_once ? data.samples_bytes() : data.memory_bytes());
+  bool read = data.in_memory ? loading.workers.value_or(0) > 0 : !at_once;
+  if constexpr (keeps) {
     const auto place = static_cast<std::size_t>(data.samples) * sizeof(std::uint64_t);
     std::size_t free = plan.free.value_or(0);
     if (!plan.held) free -= std::min(free, plan.trainer());
-    plan.resident = Device::RowStream::keeps_resident(plan.data_set + 2 * place, free);
-    plan.staging = plan.resident ? 0 : 2 * static_cast<std::size_t>(data.row_bytes());
-    plan.data_set = !plan.resident ? 0 : plan.data_set + (data.subset ? place : 0) + (shuffle ? place : 0);
+    plan.resident = !read && Device::RowStream::keeps_resident(plan.data_set + 2 * place, free);
+    read = read || (at_once && !plan.resident);
+    plan.staging = plan.resident || read ? 0 : 2 * static_cast<std::size_t>(data.row_bytes());
+    const bool listed = data.subset && data.in_memory;
+    plan.data_set = !plan.resident ? 0 : plan.data_set + (listed ? place : 0) + (shuffle ? place : 0);
   }
+  if (!read) return;
+  const SlotLayout layout(data.samples, plan.batch_size, plan.micro_batch, data.row_bytes(),
+                          loading.first_workers() > 0);
+  const std::size_t slot = HostSlot<Device>::bytes(data.shape, layout.capacity());
+  plan.resident = false;
+  plan.batch = 0;
+  plan.slots = layout.slots();
+  plan.data_set += std::is_same_v<Device, Cpu> ? loading.slots(slot) * slot : 2 * slot;
+  if constexpr (!std::is_same_v<T, float>)
+    plan.data_set += layout.capacity() * data.row_bytes() / sizeof(float) * sizeof(T);
 }
 
 /// Throws `cause` again, an out_of_memory, with the plan, and with what would fit where the device can tell how much is

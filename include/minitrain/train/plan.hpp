@@ -17,7 +17,7 @@ MemoryPlan plan(const M& model, const Loss& loss, const Optimizer& optimizer, co
   options.check();
   MemoryPlan result = plan_trainer<T>(device, Network<T, Device>::size_of(model), optimizer.moments(),
                                       Loss::uses_labels, class_weights_of(loss), options, limit);
-  if (!data.empty()) plan_data(device, data, options.shuffle, options.loading, result);
+  if (!data.empty()) plan_data<T>(device, data, options.shuffle, options.loading, result);
   return result;
 }
 /// The same for a regression, with an optimizer that has no moments.
@@ -26,7 +26,7 @@ MemoryPlan plan(const M& model, const TrainerOptions& options, const Device& dev
                 std::size_t limit = 0) {
   options.check();
   MemoryPlan result = plan_trainer<T>(device, Network<T, Device>::size_of(model), 0, false, 0, options, limit);
-  if (!data.empty()) plan_data(device, data, options.shuffle, options.loading, result);
+  if (!data.empty()) plan_data<T>(device, data, options.shuffle, options.loading, result);
   return result;
 }
 

@@ -11,9 +11,10 @@ namespace minitrain::inline MINITRAIN_ABI {
 struct RunShape {
   DataSize data{};
   std::size_t batch_size = 1, micro_batch = 1;
-  bool resident = true;   // the device keeps the data set
-  bool queued = false;    // the device goes through steps while the host queues the next
-  bool replayed = false;  // and repeats what it recorded of the first of a kind
+  bool resident = true;     // the device keeps the data set
+  std::uint64_t slots = 0;  // in which it is read otherwise; 0: it is copied by micro-batches
+  bool queued = false;      // the device goes through steps while the host queues the next
+  bool replayed = false;    // and repeats what it recorded of the first of a kind
 
   std::uint64_t steps() const noexcept { return pieces(data.samples, batch_size); }
   std::uint64_t micro_batches() const noexcept {
@@ -54,7 +55,8 @@ class PredictedTraffic {
     if constexpr (!on_host) {
       const std::uint64_t steps = shape_.steps();
       if (!shape_.resident) {
-        t.sent(shape_.data.samples * shape_.data.row_bytes(), shape_.micro_batches() * shape_.data.arrays());
+        const std::uint64_t pieces = shape_.slots != 0 ? shape_.slots : shape_.micro_batches();
+        t.sent(shape_.data.samples * shape_.data.row_bytes(), pieces * shape_.data.arrays());
       }
       std::uint64_t results = steps;
       if constexpr (QueuesSteps<Device>) {

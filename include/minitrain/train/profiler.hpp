@@ -5,6 +5,7 @@
 #include <minitrain/train/history.hpp>
 #include <minitrain/train/predicted_traffic.hpp>
 #include <minitrain/train/profile.hpp>
+#include <minitrain/train/run_progress.hpp>
 
 #include <memory>
 
@@ -30,7 +31,8 @@ class Profiler : public PhaseClock {
     const RunShape shape{.data = size_of(loader.data()),
                          .batch_size = options.batch_size,
                          .micro_batch = micro_batch,
-                         .resident = loader.is_resident()};
+                         .resident = loader.is_resident(),
+                         .slots = loader.slots_per_epoch()};
     const PredictedTraffic<Device> predicted(shape);
     profile_ = {.device = describe_device(device),
                 .batch_size = options.batch_size,
@@ -45,19 +47,20 @@ class Profiler : public PhaseClock {
 
   /// train(), which gives an EpochRecord, measured.
   template <class Device, class Loader, class Train>
-  EpochRecord epoch(const Device& device, const Loader& loader, const Train& train) {
+  EpochRecord epoch(const Device& device, const Loader& loader, const RunProgress& progress, const Train& train) {
+    const std::size_t steps = progress.steps, samples = progress.done.samples;  // of an epoch that goes on
     const Start start(device);
     const double waited = loader.stats().wait_seconds;
     begin();
     const EpochRecord record = train();
     mark(device, Phase::other);
     EpochProfile epoch{.epoch = record.epoch,
-                       .steps = record.steps,
-                       .samples = record.training.samples,
+                       .steps = record.steps - steps,
+                       .samples = record.training.samples - samples,
                        .transfer = start.until_now(device, predicted_),
                        .phases = seconds(),
                        .wait_seconds = loader.stats().wait_seconds - waited,
-                       .sample_bytes = record.training.samples * row_bytes_};
+                       .sample_bytes = (record.training.samples - samples) * row_bytes_};
     // Where nobody reads ahead, training waits for all of the gathering.
     if (!loader.reads_ahead()) epoch.wait_seconds = epoch.phases[Phase::gather];
     profile_.epochs.push_back(epoch);
@@ -93,8 +96,9 @@ auto profiled_loading(Profiler* profiler, const Device& device, const TrainerOpt
   return profiler != nullptr ? profiler->loading(device, options, micro_batch, load) : load();
 }
 template <class Device, class Loader, class Train>
-EpochRecord profiled_epoch(Profiler* profiler, const Device& device, const Loader& loader, const Train& train) {
-  return profiler != nullptr ? profiler->epoch(device, loader, train) : train();
+EpochRecord profiled_epoch(Profiler* profiler, const Device& device, const Loader& loader, const RunProgress& progress,
+                           const Train& train) {
+  return profiler != nullptr ? profiler->epoch(device, loader, progress, train) : train();
 }
 inline std::unique_ptr<Profiler> make_profiler(bool wanted) { return wanted ? std::make_unique<Profiler>() : nullptr; }
 /// Throws OptionError where there is none.

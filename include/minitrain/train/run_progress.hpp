@@ -17,6 +17,7 @@ struct RunProgress {
   Totals done{};            // of the unfinished epoch; done.samples is the position in its order
   std::size_t steps = 0;    // of the unfinished epoch
   std::size_t samples = 0;  // that an epoch has in all
+  bool restored = false;    // from a file, and nothing done since
   std::string order{};      // in which epochs go through them: DataLoader::order()
 
   bool in_epoch() const noexcept { return done.samples > 0; }
@@ -57,27 +58,28 @@ inline double read_real(const SafetensorsFile& file, const std::string& path, co
 /// For the metadata of a state; real numbers in so many digits that they come back as they were.
 inline void append_metadata(const RunProgress& progress, std::vector<std::pair<std::string, std::string>>& metadata) {
   metadata.emplace_back("minitrain.epochs", std::to_string(progress.epochs));
+  metadata.emplace_back("minitrain.epoch.samples", std::to_string(progress.samples));
+  metadata.emplace_back("minitrain.epoch.order", progress.order);
   if (!progress.in_epoch()) return;
   metadata.emplace_back("minitrain.epoch.position", std::to_string(progress.done.samples));
-  metadata.emplace_back("minitrain.epoch.samples", std::to_string(progress.samples));
   metadata.emplace_back("minitrain.epoch.steps", std::to_string(progress.steps));
   metadata.emplace_back("minitrain.epoch.loss", joined({progress.done.loss}));
   metadata.emplace_back("minitrain.epoch.weight", joined({progress.done.weight}));
   metadata.emplace_back("minitrain.epoch.right", joined({progress.done.right}));
-  metadata.emplace_back("minitrain.epoch.order", progress.order);
 }
 
 /// Throws DataError (bad_header) when something is missing, or cannot be.
 inline RunProgress read_progress(const SafetensorsFile& file, const std::string& path) {
-  RunProgress progress{.epochs = detail::read_count(file, path, "minitrain.epochs")};
+  RunProgress progress{.epochs = detail::read_count(file, path, "minitrain.epochs"), .restored = true};
+  if (file.metadata("minitrain.epoch.samples") == nullptr) return progress;
+  progress.samples = detail::read_count(file, path, "minitrain.epoch.samples");
+  if (const std::string* order = file.metadata("minitrain.epoch.order"); order != nullptr) progress.order = *order;
   if (file.metadata("minitrain.epoch.position") == nullptr) return progress;
   progress.done.samples = detail::read_count(file, path, "minitrain.epoch.position");
-  progress.samples = detail::read_count(file, path, "minitrain.epoch.samples");
   progress.steps = detail::read_count(file, path, "minitrain.epoch.steps");
   progress.done.loss = detail::read_real(file, path, "minitrain.epoch.loss");
   progress.done.weight = detail::read_real(file, path, "minitrain.epoch.weight");
   progress.done.right = detail::read_real(file, path, "minitrain.epoch.right");
-  if (const std::string* order = file.metadata("minitrain.epoch.order"); order != nullptr) progress.order = *order;
   if (progress.done.samples > progress.samples) {
     throw DataError(ErrorCode::bad_header, {detail::io::shown(path), ": position ", progress.done.samples,
                                             " of an epoch of ", progress.samples, ": save the state again"});
@@ -85,13 +87,21 @@ inline RunProgress read_progress(const SafetensorsFile& file, const std::string&
   return progress;
 }
 
-/// Throws DataError (count_mismatch) when an unfinished epoch cannot go on with data of so many samples, in that order.
+/// Throws DataError (count_mismatch) when an unfinished epoch cannot go on with data of so many samples, in that order,
+/// and when a run from a file would go through the same number of samples in an order of another kind.
 inline void check_continues(const RunProgress& progress, std::size_t samples, const std::string& order) {
-  if (!progress.in_epoch() || (progress.samples == samples && progress.order == order)) return;
-  throw DataError(ErrorCode::count_mismatch,
-                  {"fit: an epoch is unfinished, at sample ", progress.done.samples, " of ", progress.samples, ", ",
-                   progress.order, "; this data set has ", samples, ", ", order,
-                   ": give the data it began with and the same options, or call end_epoch() first"});
+  const bool same = progress.samples == samples && progress.order == order;
+  if (progress.in_epoch() && !same) {
+    throw DataError(ErrorCode::count_mismatch,
+                    {"fit: an epoch is unfinished, at sample ", progress.done.samples, " of ", progress.samples, ", ",
+                     progress.order, "; this data set has ", samples, ", ", order,
+                     ": give the data it began with and the same options, or call end_epoch() first"});
+  }
+  if (progress.restored && progress.epochs > 0 && progress.samples == samples && !progress.order.empty() && !same) {
+    throw DataError(ErrorCode::count_mismatch,
+                    {"fit: the run began with ", progress.order, ", and would go on with ", order,
+                     ": set TrainerOptions::loading as it was then (memory_limit, mixing), or load_weights() alone"});
+  }
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -183,10 +183,7 @@ class Trainer {
       for (std::size_t count; at < end; at += count) {
         count = std::min(core_.network().capacity(), end - at);
         const Batch<T, Device>& batch = next_batch(profiler_.get(), loader, device_, progress_.epochs, at, count);
-        if (!loader.data().in_memory() && !core_.objective().uses_labels()) {
-          check_targets(device_, batch, core_.objective().target_range(),
-                        [&](std::size_t i) { return loader.samples(batch)[i]; });
-        }
+        check_read_targets(device_, core_.objective(), loader, batch);
         core_.accumulate(device_, batch);
       }
     });
@@ -219,13 +216,15 @@ class Trainer {
     check_continues(progress_, loader.samples_per_epoch(), loader.order());
     progress_.samples = loader.samples_per_epoch();
     progress_.order = loader.order();
+    progress_.restored = false;
+    loader.end_with(progress_.epochs + options_.epochs - 1);
     core_.forget_recordings(device_);
     History history;
     history.epochs.reserve(std::min<std::size_t>(options_.epochs, 1024));
     stop_requested_ = false;
     const TrueInScope running(running_);
     for (std::size_t e = 0; e < options_.epochs && !stop_requested_; ++e) {
-      EpochRecord record = profiled_epoch(profiler_.get(), device_, loader, [&] {
+      EpochRecord record = profiled_epoch(profiler_.get(), device_, loader, progress_, [&] {
         return with_memory_plan(device_, plan, [&] { return train_epoch(loader, callbacks); });
       });
       if (record.finished && validation_loader) record.validation = evaluate_all(device_, core_, *validation_loader);

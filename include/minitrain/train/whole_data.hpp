@@ -3,6 +3,7 @@
 
 #include <minitrain/data/loader.hpp>
 #include <minitrain/train/accumulator.hpp>
+#include <minitrain/train/checks.hpp>
 #include <minitrain/train/history.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -12,14 +13,26 @@ Evaluation mean(const Accumulator<T, Device>& core, const Totals& totals) {
   return mean_of(totals, core.objective().counts_right_answers());
 }
 
+/// What is read while it is used has targets that nobody has looked at yet. Throws DataError for one that the loss is
+/// not for.
+template <class T, class Device>
+void check_read_targets(const Device& device, const Objective<T, Device>& objective,
+                        const DataLoader<T, Device>& loader, const Batch<T, Device>& batch) {
+  if (loader.data().in_memory() || objective.uses_labels()) return;
+  check_targets(device, batch, objective.target_range(), [&](std::size_t i) { return loader.samples(batch)[i]; });
+}
+
 template <class T, class Device>
 Evaluation evaluate_all(const Device& device, Accumulator<T, Device>& core, DataLoader<T, Device>& loader) {
   const auto scope = device.arithmetic_scope();
   const std::size_t rows = core.network().capacity(), samples = loader.samples_per_epoch();
+  loader.end_with(0);
   loader.begin_epoch(device, 0);
   Totals totals;
   for (std::size_t at = 0; at < samples; at += rows) {
-    totals.add(core.evaluate(device, loader.next(device, 0, at, std::min(rows, samples - at))));
+    const auto& batch = loader.next(device, 0, at, std::min(rows, samples - at));
+    check_read_targets(device, core.objective(), loader, batch);
+    totals.add(core.evaluate(device, batch));
   }
   return mean(core, totals);
 }
@@ -29,6 +42,7 @@ template <class T, class Device>
 Tensor<T> predict_all(const Device& device, Accumulator<T, Device>& core, DataLoader<T, Device>& loader) {
   const auto scope = device.arithmetic_scope();
   const std::size_t rows = core.network().capacity(), samples = loader.samples_per_epoch();
+  loader.end_with(0);
   loader.begin_epoch(device, 0);
   Tensor<T> outputs(Shape{samples, core.network().output_columns()});
   for (std::size_t at = 0; at < samples; at += rows) {
