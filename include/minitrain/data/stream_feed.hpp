@@ -113,13 +113,15 @@ class StreamFeed {
     const detail::DefaultArithmetic arithmetic;
     const std::uint64_t epoch = work.ticket / layout_.slots(), slot = work.ticket % layout_.slots();
     const PositionRange range = layout_.range(slot);
-    WindowHints(data_, order_, last_epoch_).before(epoch, range.first, range.count, work.first);
+    const WindowHints hints(data_, order_, last_epoch_);
+    hints.before(epoch, range.first, range.count, work.first);
     const Reading reading{order_.seed(), epoch, work.stop, work.current};
     std::size_t at = 0;
     layout_.for_each_share(slot, [&](const PositionRange& share) {
       read(reading, share, slots_[work.slot], at);
       at += share.count;
     });
+    hints.after(epoch, range.first, range.count);
   }
 
   /// The samples at positions of an epoch, from place `at` of a slot on.
