@@ -18,6 +18,9 @@ class SliceSource final : public DerivedSource {
   const Dataset& data() const noexcept { return parts().front(); }
   std::uint64_t first() const noexcept { return first_; }
   std::uint64_t size() const noexcept override { return count_; }
+  std::uint64_t file_bytes() const noexcept override {
+    return share_of(DerivedSource::file_bytes(), count_, data().size());
+  }
   void read(const Reading& reading, std::span<const std::uint64_t> samples, const SampleBuffers& out) const override {
     constexpr std::size_t most = 256;
     std::uint64_t there[most];

@@ -139,9 +139,9 @@ class Dataset {
   const DatasetParts& storage() const noexcept { return *parts_; }
   /// Where the samples are read from; null where they are in memory.
   const std::shared_ptr<const Source>& source() const noexcept { return source_; }
-  /// Bytes of the numbers in storage(), or of the files behind them.
+  /// Bytes of the numbers in storage(), or of the files behind these samples: of a part of a file its share.
   std::uint64_t bytes() const noexcept {
-    if (source_) return source_->file_bytes();
+    if (source_) return detail::share_of(source_->file_bytes(), size(), source_->size());
     if (!parts_) return 0;
     return parts_->features.size() * sizeof(float) + parts_->bytes.size() + parts_->targets.size() * sizeof(float) +
            parts_->labels.size() * sizeof(std::int32_t);

@@ -77,9 +77,10 @@ class DerivedSource : public Source {
     return std::any_of(parts_.begin(), parts_.end(),
                        [](const Dataset& part) { return part.source() && part.source()->varies(); });
   }
+  /// A file behind two parts counts twice, as in zip(data, data).
   std::uint64_t file_bytes() const noexcept override {
     std::uint64_t bytes = 0;
-    for (const Dataset& part : parts_) bytes += part.source() ? part.source()->file_bytes() : 0;
+    for (const Dataset& part : parts_) bytes += part.in_memory() ? 0 : part.bytes();
     return bytes;
   }
   void check() const override {

@@ -11,6 +11,17 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
+namespace detail {
+
+/// What `count` of `size` samples have of these bytes, and no more than all of them where some are repeated.
+inline std::uint64_t share_of(std::uint64_t bytes, std::uint64_t count, std::uint64_t size) noexcept {
+  if (count >= size) return bytes;
+  return static_cast<std::uint64_t>(static_cast<double>(bytes) * static_cast<double>(count) /
+                                    static_cast<double>(size));
+}
+
+}  // namespace detail
+
 /// What a sample is made of: `feature_columns` numbers, and a class label when `classes` is not 0, else
 /// `target_columns` numbers, perhaps none.
 struct SampleShape {
