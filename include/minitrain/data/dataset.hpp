@@ -5,7 +5,6 @@
 #include <minitrain/data/dataset_parts.hpp>
 #include <minitrain/data/source.hpp>
 
-#include <array>
 #include <memory>
 #include <span>
 #include <utility>
@@ -106,18 +105,12 @@ class Dataset {
   }
   /// Row i of the buffers becomes sample samples[i], all below size(). Several threads may read at a time.
   void read(const Reading& reading, std::span<const std::uint64_t> samples, const SampleBuffers& out) const {
-    constexpr std::size_t most = 256;
-    std::array<std::uint64_t, most> rows;
-    SampleBuffers at = out;
-    for (std::size_t count; !samples.empty(); samples = samples.subspan(count)) {
-      count = rows_ ? std::min(most, samples.size()) : samples.size();
-      for (std::size_t i = 0; rows_ && i < count; ++i) rows[i] = (*rows_)[samples[i]];
-      const std::span<const std::uint64_t> part = rows_ ? std::span(rows).first(count) : samples;
-      parts_ ? detail::read_parts(*parts_, shape_, part, at) : source_->read(reading, part, at);
-      if (at.features != nullptr) at.features += count * shape_.feature_columns;
-      if (at.targets != nullptr) at.targets += count * shape_.target_columns;
-      if (at.labels != nullptr) at.labels += count;
-    }
+    const auto read = [this](const Reading& inner, std::span<const std::uint64_t> rows, const SampleBuffers& at) {
+      parts_ ? detail::read_parts(*parts_, shape_, rows, at) : source_->read(inner, rows, at);
+    };
+    if (!rows_) return read(reading, samples, out);
+    detail::read_renumbered(
+        shape_, reading, samples, out, [this](std::uint64_t sample) { return (*rows_)[sample]; }, read);
   }
 
   /// The same samples in the order of `samples`, some perhaps left out or repeated; no number is copied. Throws

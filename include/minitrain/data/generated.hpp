@@ -46,6 +46,7 @@ class GeneratedSource final : public Source {
       if (shape_.target_columns != 0)
         to.targets = out.targets != nullptr ? out.targets + i * shape_.target_columns : targets.data();
       if (shape_.classes != 0) to.labels = out.labels != nullptr ? out.labels + i : labels.data();
+      reading.name(samples[i], i);
       make(reading, samples.subspan(i, rows), to);
     }
   }
@@ -55,7 +56,6 @@ class GeneratedSource final : public Source {
     std::fill_n(to.features, samples.size() * shape_.feature_columns, 0.0f);
     if (to.targets != nullptr) std::fill_n(to.targets, samples.size() * shape_.target_columns, 0.0f);
     if (to.labels != nullptr) std::fill_n(to.labels, samples.size(), 0);
-    name_sample(reading, samples[0]);
     try {
       many_ ? many_(samples, to, reading.stop) : one_(samples[0], to, reading.stop);
     } catch (...) {
