@@ -85,6 +85,30 @@ TEST_CASE("a generated set of ten billion samples, and of 2^63, is read at its e
       "9223372036854775809 samples", "1 to 2^63");
 }
 
+TEST_CASE("samples too large for any machine are refused by their size") {
+  const auto make = [](const mt::SampleShape& wanted, std::uint64_t n = 10) {
+    return mt::generated(wanted, n, [](std::uint64_t, mt::SampleBuffers) {});
+  };
+  const std::size_t most = std::size_t{1} << 40;
+  CHECK(make({.feature_columns = most}).feature_columns() == most);
+  CHECK(make({.feature_columns = 1, .classes = std::size_t{1} << 31}).classes() == std::size_t{1} << 31);
+  for (const mt::SampleShape& wanted : {mt::SampleShape{.feature_columns = std::size_t{1} << 62},
+                                        {.feature_columns = most + 1},
+                                        {.feature_columns = most, .target_columns = 1},
+                                        {.feature_columns = 1, .target_columns = ~std::size_t{0}}}) {
+    INFO(wanted.feature_columns << " " << wanted.target_columns);
+    test::check_error<mt::DataError>(
+        ErrorCode::bad_shape, [&] { make(wanted); }, std::to_string(wanted.feature_columns),
+        std::to_string(wanted.target_columns), "at most 1099511627776");
+  }
+  test::check_error<mt::DataError>(
+      ErrorCode::bad_shape, [&] { make({.feature_columns = 1, .classes = (std::size_t{1} << 31) + 1}); }, "2147483649",
+      "at most 2147483648");
+  test::check_error<mt::DataError>(
+      ErrorCode::bad_shape, [&] { mt::zip(make({.feature_columns = most}), make({.feature_columns = 1})); },
+      "1099511627777");
+}
+
 TEST_CASE("a generated set of nothing is refused") {
   test::check_error<mt::DataError>(
       ErrorCode::empty_data, [] { mt::generated(shape, 0, make_sample); }, "no samples");

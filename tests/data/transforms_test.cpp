@@ -112,6 +112,11 @@ TEST_CASE("OneHot puts columns in the place of one") {
       "there are 3");
   test::check_error<mt::OptionError>(
       ErrorCode::invalid_argument, [&] { mt::transform(data, mt::OneHot{}); }, "0 categories");
+  for (const std::size_t categories : {~std::size_t{0}, (std::size_t{1} << 31) + 1}) {
+    test::check_error<mt::OptionError>(
+        ErrorCode::invalid_argument, [&] { mt::transform(data, mt::OneHot{.categories = categories}); },
+        std::to_string(categories) + " categories", "2^31");
+  }
   for (const float value : {3.0f, -1.0f, 0.5f, 1e30f, std::numeric_limits<float>::quiet_NaN()}) {
     INFO(value);
     test::check_error<mt::DataError>(

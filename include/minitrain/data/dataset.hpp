@@ -30,12 +30,14 @@ class Dataset {
     shape_ = {(parts_->features.size() + parts_->bytes.size()) / parts_->samples,
               parts_->targets.size() / parts_->samples, parts_->classes};
   }
-  /// Samples that are read when they are wanted. Throws DataError (empty_data) without samples or features.
+  /// Samples that are read when they are wanted. Throws DataError: empty_data without samples or features; bad_shape
+  /// for more than 2^40 columns or 2^31 classes.
   explicit Dataset(std::shared_ptr<const Source> source) : source_(std::move(source)), shape_(source_->shape()) {
     if (source_->size() == 0) throw DataError(ErrorCode::empty_data, "Dataset: no samples: give at least one");
     if (shape_.feature_columns == 0) {
       throw DataError(ErrorCode::empty_data, "Dataset: no features: give at least one column");
     }
+    detail::check_shape(shape_);
   }
 
   /// Features [N, columns], targets [N, t] or [N].

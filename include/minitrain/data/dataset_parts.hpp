@@ -88,6 +88,20 @@ inline std::vector<float> floats(const double* values, std::size_t size, std::si
   return result;
 }
 
+constexpr std::size_t most_columns = std::size_t{1} << 40;  // of a sample, so that no product of sizes overflows
+constexpr std::size_t most_classes = std::size_t{1} << 31;  // as many as there are labels
+
+/// Throws DataError (bad_shape) for samples of more columns, or classes, than there can be.
+inline void check_shape(const SampleShape& shape) {
+  if (shape.feature_columns > most_columns || shape.target_columns > most_columns - shape.feature_columns) {
+    throw DataError(ErrorCode::bad_shape, {"Dataset: samples of ", shape.feature_columns, " features and ",
+                                           shape.target_columns, " targets: ask for at most ", most_columns});
+  }
+  if (shape.classes <= most_classes) return;
+  throw DataError(ErrorCode::bad_shape,
+                  {"Dataset: labels of ", shape.classes, " classes: ask for at most ", most_classes});
+}
+
 inline void check_counts(const DatasetParts& parts) {
   const auto check_array = [&](std::size_t size, const char* what) {
     if (size % parts.samples == 0) return;

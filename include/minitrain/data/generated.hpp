@@ -104,8 +104,9 @@ class GeneratedSource final : public Source {
 ///                                  [](std::uint64_t i, SampleBuffers out) { ... });
 ///
 /// Throws OptionError for more than 2^63 samples; DataError: empty_data without samples or features, count_mismatch for
-/// both classes and targets. Reading throws DataError with the sample: function_failed for any exception of f, which is
-/// nested; label_out_of_range; non_finite, unless told to keep it.
+/// both classes and targets, bad_shape for more than 2^40 columns or 2^31 classes. Reading throws DataError with the
+/// sample: function_failed for any exception of f, which is nested; label_out_of_range; non_finite, unless told to keep
+/// it.
 template <class F>
 Dataset generated(const SampleShape& shape, std::uint64_t samples, F f, NonFinite policy = NonFinite::error) {
   static_assert(detail::MakesSample<F> || detail::MakesSamples<F>,

@@ -105,8 +105,8 @@ inline Standardize fit_standardize(const Dataset& train) {
 }
 
 /// Column `column`, a whole number c from 0 to categories - 1, becomes `categories` columns in its place: 1 in the
-/// c-th, 0 in the others. Throws ShapeError for a column that is not there, OptionError for 0 categories; reading
-/// throws DataError (label_out_of_range) for another number.
+/// c-th, 0 in the others. Throws ShapeError for a column that is not there, OptionError unless there are 1 to 2^31
+/// categories; reading throws DataError (label_out_of_range) for another number.
 struct OneHot {
   std::size_t column = 0;
   std::size_t categories = 0;
@@ -116,7 +116,9 @@ struct OneHot {
       throw ShapeError(ErrorCode::shape_mismatch,
                        {"OneHot: column ", column, ", but there are ", in, ": count columns from 0"});
     }
-    if (categories == 0) throw OptionError("OneHot: 0 categories: ask for at least one");
+    if (categories == 0 || categories > detail::most_classes) {
+      throw OptionError({"OneHot: ", categories, " categories: ask for 1 to 2^31"});
+    }
     return in - 1 + categories;
   }
   void operator()(std::span<const float> in, std::span<float> out) const {
