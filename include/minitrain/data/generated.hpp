@@ -66,22 +66,15 @@ class GeneratedSource final : public Source {
     }
     if (reading.stop.stop_requested()) return;  // it may have left before the end
     if (non_finite_ == NonFinite::error) {
-      check_finite(samples, to.features, shape_.feature_columns, "feature");
-      check_finite(samples, to.targets, shape_.target_columns, "target");
+      constexpr const char* advice = "make finite numbers, or ask for NonFinite::keep";
+      const std::size_t features = shape_.feature_columns, targets = shape_.target_columns;
+      check_finite("generated", "feature", {to.features, samples.size() * features}, features, samples.data(), advice);
+      check_finite("generated", "target", {to.targets, samples.size() * targets}, targets, samples.data(), advice);
     }
     for (std::size_t i = 0; to.labels != nullptr && i < samples.size(); ++i) {
       if (to.labels[i] >= 0 && static_cast<std::size_t>(to.labels[i]) < shape_.classes) continue;
       throw DataError(ErrorCode::label_out_of_range,
                       {"generated: sample ", samples[i], " has ", label_message(to.labels[i], shape_.classes)});
-    }
-  }
-  static void check_finite(std::span<const std::uint64_t> samples, const float* values, std::size_t columns,
-                           const char* what) {
-    for (std::size_t i = 0; i < samples.size() * columns; ++i) {
-      if (is_finite(values[i])) continue;
-      throw DataError(ErrorCode::non_finite,
-                      {"generated: ", what, " ", i % columns, " of sample ", samples[i / columns], " is ",
-                       decimal(values[i]), ": make finite numbers, or ask for NonFinite::keep"});
     }
   }
 

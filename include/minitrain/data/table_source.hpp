@@ -90,14 +90,7 @@ class TableSource final : public Source {
   void check_finite(std::span<const std::uint64_t> samples, const float* values, std::size_t columns,
                     const char* what) const {
     if (non_finite_ == NonFinite::keep) return;
-    const std::size_t size = samples.size() * columns;
-    if (detail::all_finite(values, size)) return;
-    for (std::size_t i = 0; i < size; ++i) {
-      if (detail::is_finite(values[i])) continue;
-      throw DataError(ErrorCode::non_finite,
-                      {"Dataset: ", what, " ", i % columns, " of sample ", samples[i / columns], " is ",
-                       detail::decimal(values[i]), ": remove or replace it, or ask for NonFinite::keep"});
-    }
+    detail::check_finite("Dataset", what, {values, samples.size() * columns}, columns, samples.data(), detail::or_keep);
   }
 
   Table features_, answers_;

@@ -86,14 +86,12 @@ inline Standardize fit_standardize(const Dataset& train) {
     samples.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, train.size() - first)));
     for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = first + i;
     train.read({}, samples, out);
+    detail::check_finite("fit_standardize", "feature", {block.data(), samples.size() * columns}, columns,
+                         samples.data(), "remove or replace it");
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const double n = static_cast<double>(samples[i] + 1);
       for (std::size_t j = 0; j < columns; ++j) {
         const float x = block[i * columns + j];
-        if (!detail::is_finite(x)) {
-          throw DataError(ErrorCode::non_finite, {"fit_standardize: feature ", j, " of sample ", samples[i], " is ",
-                                                  detail::decimal(x), ": remove or replace it"});
-        }
         const double before = static_cast<double>(x) - mean[j];
         mean[j] += before / n;
         squares[j] += before * (static_cast<double>(x) - mean[j]);
@@ -161,17 +159,11 @@ struct GaussianNoise {
 /// transforms that may make some, or for data that was read with NonFinite::keep.
 struct CheckFinite {
   void operator()(Sample& sample) const {
+    const auto check = [&](std::span<const float> values, const char* what) {
+      detail::check_finite("CheckFinite", what, values, values.size(), &sample.index, "remove or replace it");
+    };
     check(sample.features, "feature");
     check(sample.targets, "target");
-  }
-
- private:
-  static void check(std::span<const float> values, const char* what) {
-    for (std::size_t j = 0; j < values.size(); ++j) {
-      if (detail::is_finite(values[j])) continue;
-      throw DataError(ErrorCode::non_finite,
-                      {"CheckFinite: ", what, " ", j, " is ", detail::decimal(values[j]), ": remove or replace it"});
-    }
   }
 };
 
