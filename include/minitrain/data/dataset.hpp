@@ -216,4 +216,20 @@ class Dataset {
   SampleShape shape_;
 };
 
+namespace detail {
+
+/// Reads all samples in order, of epoch 0, up to `most` at a time into `out`, and calls f(samples) each time.
+template <class F>
+void read_in_order(const Dataset& data, std::uint64_t most, const SampleBuffers& out, F&& f) {
+  std::vector<std::uint64_t> samples;
+  for (std::uint64_t first = 0; first < data.size(); first += samples.size()) {
+    samples.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, data.size() - first)));
+    for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = first + i;
+    data.read({}, samples, out);
+    f(std::as_const(samples));
+  }
+}
+
+}  // namespace detail
+
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -79,13 +79,9 @@ inline Standardize fit_standardize(const Dataset& train) {
   const std::size_t most = std::clamp<std::size_t>((std::size_t{1} << 20) / columns, 1, 256);  // samples at a time
   std::vector<double> mean(columns), squares(columns);
   std::vector<float> block(most * columns);
-  std::vector<std::uint64_t> samples;
   SampleBuffers out;
   out.features = block.data();
-  for (std::uint64_t first = 0; first < train.size(); first += samples.size()) {
-    samples.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, train.size() - first)));
-    for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = first + i;
-    train.read({}, samples, out);
+  detail::read_in_order(train, most, out, [&](const auto& samples) {
     detail::check_finite("fit_standardize", "feature", {block.data(), samples.size() * columns}, columns,
                          samples.data(), "remove or replace it");
     for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -97,7 +93,7 @@ inline Standardize fit_standardize(const Dataset& train) {
         squares[j] += before * (static_cast<double>(x) - mean[j]);
       }
     }
-  }
+  });
   for (double& square : squares) square = square > 0 ? std::sqrt(square / static_cast<double>(train.size())) : 1;
   return {std::move(mean), std::move(squares)};
 }
