@@ -25,7 +25,6 @@ inline Dataset open_row_file(const std::string& path, const RowFileOptions& opti
                     .columns = columns,
                     .row_stride = columns * sizeof(float),
                     .column_stride = sizeof(float),
-                    .owner = file,
                     .file = file};
   return Dataset(std::make_shared<const TableSource>(
       table.column_range(0, features), columns == features ? Table{} : table.column_range(features, columns - features),
