@@ -174,6 +174,19 @@ void for_each_stretch(const Table& table, std::uint64_t first, std::uint64_t cou
   for (std::size_t j = 0; j < table.columns; ++j) f(begin + j * table.column_stride, rows + size);  // column by column
 }
 
+/// f(file, first byte, bytes) for those of two tables: of both at once where the rows of a file have them side by side.
+template <class F>
+void for_each_stretch(const Table& a, const Table& b, std::uint64_t first, std::uint64_t count, F&& f) {
+  const auto pass = [&](const Table& table) {
+    for_each_stretch(table, first, count, [&](auto at, auto bytes) { f(*table.file, at, bytes); });
+  };
+  Table both = a;
+  both.columns += b.columns;
+  const bool adjacent = b.file == a.file && b.data == a.data + a.columns * a.column_stride && b.type == a.type &&
+                        b.row_stride == a.row_stride && b.column_stride == a.column_stride;
+  adjacent ? pass(both) : (pass(a), pass(b));
+}
+
 }  // namespace detail
 
 /// out[i·stride + j] = element (rows[i], j), for every i and j; `stride` at least table.columns.

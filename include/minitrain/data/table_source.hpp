@@ -67,9 +67,7 @@ class TableSource final : public Source {
   }
   template <class F>
   void for_each_stretch(std::uint64_t first, std::uint64_t count, F&& f) const {
-    for (const Table* table : {&features_, &answers_}) {
-      detail::for_each_stretch(*table, first, count, [&](auto at, auto bytes) { f(*table->file, at, bytes); });
-    }
+    detail::for_each_stretch(features_, answers_, first, count, f);
   }
 
   void read_labels(std::span<const std::uint64_t> samples, std::int32_t* labels) const {
