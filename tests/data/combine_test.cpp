@@ -102,6 +102,33 @@ TEST_CASE("slices of slices are one slice, of any number of samples") {
   CHECK(mt::slice(mt::slice(in_memory(100), 10, 50).subset({49, 3, 30}), 1, 2).feature(0, 0) == 13);
 }
 
+TEST_CASE("a part of a file has its share of the bytes") {
+  const Mapped file(700, 0);  // of 12 bytes each
+  CHECK(mt::take(file.data, 7).bytes() == 84);
+  CHECK(mt::slice(mt::slice(file.data, 100, 500), 10, 30).bytes() == 360);
+  CHECK(file.data.subset({0, 5, 600}).bytes() == 36);
+  CHECK(mt::take(file.data.subset({0, 5, 600, 9}), 3).bytes() == 36);
+  CHECK(mt::concat({mt::take(file.data, 7), file.data.subset({3}), in_memory(9)}).bytes() == 96);
+  CHECK(
+      mt::zip(mt::take(file.data, 7), mt::generated({.feature_columns = 1}, 7, [](std::uint64_t, mt::SampleBuffers) {}))
+          .bytes() == 84);
+  CHECK(mt::take(in_memory(10), 2).bytes() == 0);                                 // no file
+  CHECK(in_memory(10).subset({1}).bytes() == 120);                                // shares the numbers of all ten
+  CHECK(file.data.subset(std::vector<std::uint64_t>(1000)).bytes() == 700 * 12);  // one sample, again and again
+}
+
+TEST_CASE("a part of the largest of files has its share of the bytes") {
+  struct Large final : mt::Source {
+    std::uint64_t size() const noexcept override { return std::uint64_t{1} << 40; }
+    mt::SampleShape shape() const noexcept override { return {.feature_columns = 1}; }
+    void read(const mt::Reading&, std::span<const std::uint64_t>, const mt::SampleBuffers&) const override {}
+    std::uint64_t file_bytes() const noexcept override { return std::uint64_t{1} << 62; }
+  };
+  const mt::Dataset data(std::make_shared<Large>());
+  CHECK(mt::slice(data, 5, std::uint64_t{1} << 30).bytes() == std::uint64_t{1} << 52);
+  CHECK(mt::slice(data, 1, (std::uint64_t{1} << 40) - 1).bytes() == (std::uint64_t{1} << 62) - (1 << 22));
+}
+
 TEST_CASE("a slice of samples that are not there is refused") {
   const mt::Dataset data = in_memory(10);
   test::check_error<mt::DataError>(

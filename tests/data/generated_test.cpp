@@ -1,4 +1,7 @@
+#include <minitrain/data/combine.hpp>
 #include <minitrain/data/generated.hpp>
+#include <minitrain/data/label_noise.hpp>
+#include <minitrain/data/transform.hpp>
 
 #include <limits>
 #include <stdexcept>
@@ -82,6 +85,30 @@ TEST_CASE("a generated set of ten billion samples, and of 2^63, is read at its e
       "9223372036854775809 samples", "1 to 2^63");
 }
 
+TEST_CASE("samples too large for any machine are refused by their size") {
+  const auto make = [](const mt::SampleShape& wanted, std::uint64_t n = 10) {
+    return mt::generated(wanted, n, [](std::uint64_t, mt::SampleBuffers) {});
+  };
+  const std::size_t most = std::size_t{1} << 40;
+  CHECK(make({.feature_columns = most}).feature_columns() == most);
+  CHECK(make({.feature_columns = 1, .classes = std::size_t{1} << 31}).classes() == std::size_t{1} << 31);
+  for (const mt::SampleShape& wanted : {mt::SampleShape{.feature_columns = std::size_t{1} << 62},
+                                        {.feature_columns = most + 1},
+                                        {.feature_columns = most, .target_columns = 1},
+                                        {.feature_columns = 1, .target_columns = ~std::size_t{0}}}) {
+    INFO(wanted.feature_columns << " " << wanted.target_columns);
+    test::check_error<mt::DataError>(
+        ErrorCode::bad_shape, [&] { make(wanted); }, std::to_string(wanted.feature_columns),
+        std::to_string(wanted.target_columns), "at most 1099511627776");
+  }
+  test::check_error<mt::DataError>(
+      ErrorCode::bad_shape, [&] { make({.feature_columns = 1, .classes = (std::size_t{1} << 31) + 1}); }, "2147483649",
+      "at most 2147483648");
+  test::check_error<mt::DataError>(
+      ErrorCode::bad_shape, [&] { mt::zip(make({.feature_columns = most}), make({.feature_columns = 1})); },
+      "1099511627777");
+}
+
 TEST_CASE("a generated set of nothing is refused") {
   test::check_error<mt::DataError>(
       ErrorCode::empty_data, [] { mt::generated(shape, 0, make_sample); }, "no samples");
@@ -132,6 +159,50 @@ TEST_CASE("the sample that a function is called for can be seen from outside") {
   const std::vector<std::uint64_t> samples{17, 5, 9};
   data.read(reading, samples, out);
   CHECK(seen == samples);
+}
+
+TEST_CASE("a function is seen at the sample of the set that is read, whatever that is made of") {
+  std::atomic<std::uint64_t> current{0};
+  std::vector<std::uint64_t> seen, in_transform;
+  const mt::Dataset inner =
+      mt::generated(one_feature, 5000, [&](std::uint64_t, mt::SampleBuffers) { seen.push_back(current.load()); });
+  std::vector<std::uint64_t> backwards(5000);
+  for (std::uint64_t i = 0; i < 5000; ++i) backwards[i] = 4999 - i;
+  const mt::Dataset reversed = inner.subset(backwards);
+  const mt::Dataset other = mt::generated({.feature_columns = 1}, 600, [](std::uint64_t, mt::SampleBuffers) {});
+  const mt::Dataset transformed =
+      mt::transform(mt::slice(reversed, 40, 600), [&](std::span<float>) { in_transform.push_back(current.load()); });
+  const mt::Dataset labelled =
+      mt::with_label_noise(mt::zip(transformed, mt::Dataset{{.samples = 600,
+                                                             .features = std::vector<float>(600),
+                                                             .labels = std::vector<std::int32_t>(600),
+                                                             .classes = 2}}),
+                           0.5, 1);
+
+  std::vector<std::uint64_t> samples(600);  // more than are read at a time
+  for (std::uint64_t i = 0; i < 600; ++i) samples[i] = i * 7 % 600;
+  const auto check = [&](const mt::Dataset& data) {
+    seen.clear();
+    mt::Reading reading;
+    reading.current = &current;
+    std::vector<float> x(samples.size() * data.feature_columns());
+    std::vector<std::int32_t> labels(samples.size());
+    mt::SampleBuffers out;
+    out.features = x.data();
+    if (data.is_classification()) out.labels = labels.data();
+    data.read(reading, samples, out);
+    return seen == samples;
+  };
+  CHECK(check(mt::slice(inner, 500, 600)));
+  CHECK(check(reversed));
+  CHECK(check(mt::zip(mt::take(inner, 600), other)));
+  CHECK(check(transformed));
+  CHECK(in_transform == samples);
+  CHECK(check(labelled));
+  CHECK(check(labelled.subset({backwards.end() - 600, backwards.end()})));
+  // In the second of two sets one after another.
+  for (std::uint64_t& sample : samples) sample += 600;
+  CHECK(check(mt::concat({other, mt::slice(reversed, 3, 600)})));
 }
 
 TEST_CASE("a reading that is asked to stop calls no function any more") {

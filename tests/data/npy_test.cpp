@@ -128,6 +128,25 @@ TEST_CASE("rows lie in one stretch of a file, or in one for each column") {
   CHECK(stretches(by_row, 1, 0).empty());
   const test::TemporaryFile columns(npy(dictionary("'<i2'", "(4, 3)", "True"), std::string(24, 'x')));
   CHECK(stretches(mt::map_npy_table(columns.path()), 1, 2) == Stretches{{128 + 2, 4}, {128 + 10, 4}, {128 + 18, 4}});
+
+  // Of two tables: one where they are side by side, as features and answers in a row file.
+  const auto of_both = [](const mt::Table& a, const mt::Table& b, std::uint64_t first, std::uint64_t count) {
+    Stretches result;
+    mt::detail::for_each_stretch(a, b, first, count, [&](const mt::MappedFile& file, auto at, auto bytes) {
+      CHECK(file.path_name() == a.file->path_name());
+      result.emplace_back(at, bytes);
+    });
+    return result;
+  };
+  const mt::Table features = by_row.column_range(0, 2), answers = by_row.column_range(2, 1), none{};
+  CHECK(of_both(features, answers, 1, 2) == Stretches{{128 + 6, 12}});
+  CHECK(of_both(features, answers, 1, 1) == Stretches{{128 + 6, 6}});
+  CHECK(of_both(features, none, 1, 2) == Stretches{{128 + 6, 10}});
+  CHECK(of_both(none, none, 1, 2).empty());
+  CHECK(of_both(by_row.column_range(0, 1), answers, 1, 1) == Stretches{{128 + 6, 2}, {128 + 10, 2}});
+  CHECK(of_both(answers, features, 1, 1) == Stretches{{128 + 10, 2}, {128 + 6, 4}});
+  const mt::Table other = mt::map_npy_table(rows.path());  // the same file, opened again
+  CHECK(of_both(features, other, 1, 2) == Stretches{{128 + 6, 10}, {128 + 6, 12}});
 }
 
 TEST_CASE("hints reach the file, whatever the order of its elements") {

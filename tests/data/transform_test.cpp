@@ -355,6 +355,18 @@ TEST_CASE("transforms whose columns cannot be are refused when they are attached
       ErrorCode::empty_data, [] { mt::transform(mt::Dataset(), add_one); }, "no samples");
 }
 
+TEST_CASE("a transform to more columns than any machine holds is refused, also amid others") {
+  const mt::Dataset data{{.samples = 1, .features = {1, 2}}};
+  const auto map = [](std::size_t columns) {
+    return mt::Map{columns, [](std::span<const float>) { return std::vector<float>(); }};
+  };
+  for (const std::size_t columns : {~std::size_t{0}, (std::size_t{1} << 40) + 1}) {
+    test::check_error<mt::ShapeError>(
+        ErrorCode::bad_shape, [&] { mt::transform(data, map(2), map(columns), map(2)); }, "number 2",
+        std::to_string(columns) + " features", "at most 1099511627776");
+  }
+}
+
 TEST_CASE("hints, checks and the wish to stop go through a transform") {
   const auto source = std::make_shared<test::NotedSource>(100);
   const mt::Dataset data = mt::transform(mt::Dataset(source), add_one);

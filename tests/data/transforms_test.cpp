@@ -112,6 +112,11 @@ TEST_CASE("OneHot puts columns in the place of one") {
       "there are 3");
   test::check_error<mt::OptionError>(
       ErrorCode::invalid_argument, [&] { mt::transform(data, mt::OneHot{}); }, "0 categories");
+  for (const std::size_t categories : {~std::size_t{0}, (std::size_t{1} << 31) + 1}) {
+    test::check_error<mt::OptionError>(
+        ErrorCode::invalid_argument, [&] { mt::transform(data, mt::OneHot{.categories = categories}); },
+        std::to_string(categories) + " categories", "2^31");
+  }
   for (const float value : {3.0f, -1.0f, 0.5f, 1e30f, std::numeric_limits<float>::quiet_NaN()}) {
     INFO(value);
     test::check_error<mt::DataError>(
@@ -166,20 +171,23 @@ TEST_CASE("CheckFinite names the first number that is not") {
   CHECK(data.feature(0, 1) == 2);
   CHECK_FALSE(data.source()->varies());
   test::check_error<mt::DataError>(
-      ErrorCode::non_finite, [&] { data.feature(1, 0); }, "sample 1: CheckFinite: feature 1 is nan");
+      ErrorCode::non_finite, [&] { data.feature(1, 0); }, "sample 1: CheckFinite: feature 1 of sample 1 is nan");
   std::vector<float> x(6);
   mt::SampleBuffers out;
   out.features = x.data();
   const std::uint64_t samples[] = {0, 2, 1};
   test::check_error<mt::DataError>(
-      ErrorCode::non_finite, [&] { data.read({}, samples, out); }, "sample 2: CheckFinite: feature 0 is nan");
+      ErrorCode::non_finite, [&] { data.read({}, samples, out); },
+      "sample 2: CheckFinite: feature 0 of sample 2 is nan");
   // What a transform makes, and targets.
   const mt::Dataset divided = mt::transform(
       rows(2, {1, 0}), [](std::span<float> v) { v[0] = 1 / v[0]; }, mt::CheckFinite{});
   test::check_error<mt::DataError>(
-      ErrorCode::non_finite, [&] { divided.feature(1, 0); }, "number 2 of 2, sample 1: CheckFinite: feature 0 is inf");
+      ErrorCode::non_finite, [&] { divided.feature(1, 0); },
+      "number 2 of 2, sample 1: CheckFinite: feature 0 of sample 1 is inf");
   const mt::Dataset targets{
       {.samples = 1, .features = {1}, .targets = {1, nan_value}, .non_finite = mt::NonFinite::keep}};
   test::check_error<mt::DataError>(
-      ErrorCode::non_finite, [&] { mt::transform(targets, mt::CheckFinite{}).target(0, 0); }, "target 1 is nan");
+      ErrorCode::non_finite, [&] { mt::transform(targets, mt::CheckFinite{}).target(0, 0); },
+      "target 1 of sample 0 is nan");
 }

@@ -18,16 +18,13 @@ class SliceSource final : public DerivedSource {
   const Dataset& data() const noexcept { return parts().front(); }
   std::uint64_t first() const noexcept { return first_; }
   std::uint64_t size() const noexcept override { return count_; }
+  std::uint64_t file_bytes() const noexcept override {
+    return share_of(DerivedSource::file_bytes(), count_, data().size());
+  }
   void read(const Reading& reading, std::span<const std::uint64_t> samples, const SampleBuffers& out) const override {
-    constexpr std::size_t most = 256;
-    std::uint64_t there[most];
-    SampleBuffers at = out;
-    for (std::size_t count; !samples.empty(); samples = samples.subspan(count)) {
-      count = std::min(most, samples.size());
-      for (std::size_t i = 0; i < count; ++i) there[i] = first_ + samples[i];
-      data().read(reading, {there, count}, at);
-      advance(at, shape(), count);
-    }
+    read_renumbered(
+        shape(), reading, samples, out, [this](std::uint64_t sample) { return first_ + sample; },
+        [this](const Reading& inner, auto there, const SampleBuffers& at) { data().read(inner, there, at); });
   }
 
  private:
@@ -60,17 +57,15 @@ class ConcatSource final : public DerivedSource {
   void read(const Reading& reading, std::span<const std::uint64_t> samples, const SampleBuffers& out) const override {
     constexpr std::size_t most = 256;
     std::uint64_t there[most];
-    SampleBuffers at = out;
-    for (std::size_t count; !samples.empty(); samples = samples.subspan(count)) {
-      const std::size_t k = part_of(samples[0]);
+    read_by_parts(most, shape(), reading, samples, out, [&](const Reading& inner, auto some, const SampleBuffers& at) {
+      const std::size_t k = part_of(some[0]);
       const std::uint64_t begin = starts_[k], end = starts_[k + 1];
-      for (count = 0; count < std::min(most, samples.size()); ++count) {
-        if (samples[count] < begin || samples[count] >= end) break;
-        there[count] = samples[count] - begin;
-      }
-      read_part("concat: part", k, reading, {there, count}, at);
-      advance(at, shape(), count);
-    }
+      std::size_t count = 0;
+      for (; count < some.size() && some[count] >= begin && some[count] < end; ++count)
+        there[count] = some[count] - begin;
+      read_part("concat: part", k, inner, {there, count}, at);
+      return count;
+    });
   }
 
  private:
@@ -114,30 +109,27 @@ class ZipSource final : public DerivedSource {
 
   SampleShape shape() const noexcept override { return shape_; }
   void read(const Reading& reading, std::span<const std::uint64_t> samples, const SampleBuffers& out) const override {
-    constexpr std::size_t most = 256;
     std::vector<float> block;
-    SampleBuffers at = out;
-    for (std::size_t count; !samples.empty(); samples = samples.subspan(count)) {
-      count = std::min(most, samples.size());
+    read_by_parts(256, shape_, reading, samples, out, [&](const Reading& inner, auto some, const SampleBuffers& at) {
       float* to = at.features;
       for (std::size_t k = 0; k < parts().size(); ++k) {
         const Dataset& part = parts()[k];
         const std::size_t columns = part.feature_columns();
         SampleBuffers buffers;
         if (to != nullptr) {
-          block.resize(std::max(block.size(), count * columns));
+          block.resize(std::max(block.size(), some.size() * columns));
           buffers.features = block.data();
         }
         if (k == answers_) buffers.targets = at.targets, buffers.labels = at.labels;
         if (buffers.features == nullptr && buffers.targets == nullptr && buffers.labels == nullptr) continue;
-        read_part("zip: set", k, reading, samples.first(count), buffers);
+        read_part("zip: set", k, inner, some, buffers);
         if (to == nullptr) continue;
-        for (std::size_t i = 0; i < count; ++i)
+        for (std::size_t i = 0; i < some.size(); ++i)
           std::copy_n(block.data() + i * columns, columns, to + i * shape_.feature_columns);
         to += columns;
       }
-      advance(at, shape_, count);
-    }
+      return some.size();
+    });
   }
 
  private:

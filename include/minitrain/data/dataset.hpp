@@ -5,7 +5,6 @@
 #include <minitrain/data/dataset_parts.hpp>
 #include <minitrain/data/source.hpp>
 
-#include <array>
 #include <memory>
 #include <span>
 #include <utility>
@@ -31,12 +30,14 @@ class Dataset {
     shape_ = {(parts_->features.size() + parts_->bytes.size()) / parts_->samples,
               parts_->targets.size() / parts_->samples, parts_->classes};
   }
-  /// Samples that are read when they are wanted. Throws DataError (empty_data) without samples or features.
+  /// Samples that are read when they are wanted. Throws DataError: empty_data without samples or features; bad_shape
+  /// for more than 2^40 columns or 2^31 classes.
   explicit Dataset(std::shared_ptr<const Source> source) : source_(std::move(source)), shape_(source_->shape()) {
     if (source_->size() == 0) throw DataError(ErrorCode::empty_data, "Dataset: no samples: give at least one");
     if (shape_.feature_columns == 0) {
       throw DataError(ErrorCode::empty_data, "Dataset: no features: give at least one column");
     }
+    detail::check_shape(shape_);
   }
 
   /// Features [N, columns], targets [N, t] or [N].
@@ -106,18 +107,12 @@ class Dataset {
   }
   /// Row i of the buffers becomes sample samples[i], all below size(). Several threads may read at a time.
   void read(const Reading& reading, std::span<const std::uint64_t> samples, const SampleBuffers& out) const {
-    constexpr std::size_t most = 256;
-    std::array<std::uint64_t, most> rows;
-    SampleBuffers at = out;
-    for (std::size_t count; !samples.empty(); samples = samples.subspan(count)) {
-      count = rows_ ? std::min(most, samples.size()) : samples.size();
-      for (std::size_t i = 0; rows_ && i < count; ++i) rows[i] = (*rows_)[samples[i]];
-      const std::span<const std::uint64_t> part = rows_ ? std::span(rows).first(count) : samples;
-      parts_ ? detail::read_parts(*parts_, shape_, part, at) : source_->read(reading, part, at);
-      if (at.features != nullptr) at.features += count * shape_.feature_columns;
-      if (at.targets != nullptr) at.targets += count * shape_.target_columns;
-      if (at.labels != nullptr) at.labels += count;
-    }
+    const auto read = [this](const Reading& inner, std::span<const std::uint64_t> rows, const SampleBuffers& at) {
+      parts_ ? detail::read_parts(*parts_, shape_, rows, at) : source_->read(inner, rows, at);
+    };
+    if (!rows_) return read(reading, samples, out);
+    detail::read_renumbered(
+        shape_, reading, samples, out, [this](std::uint64_t sample) { return (*rows_)[sample]; }, read);
   }
 
   /// The same samples in the order of `samples`, some perhaps left out or repeated; no number is copied. Throws
@@ -139,9 +134,9 @@ class Dataset {
   const DatasetParts& storage() const noexcept { return *parts_; }
   /// Where the samples are read from; null where they are in memory.
   const std::shared_ptr<const Source>& source() const noexcept { return source_; }
-  /// Bytes of the numbers in storage(), or of the files behind them.
+  /// Bytes of the numbers in storage(), or of the files behind these samples: of a part of a file its share.
   std::uint64_t bytes() const noexcept {
-    if (source_) return source_->file_bytes();
+    if (source_) return detail::share_of(source_->file_bytes(), size(), source_->size());
     if (!parts_) return 0;
     return parts_->features.size() * sizeof(float) + parts_->bytes.size() + parts_->targets.size() * sizeof(float) +
            parts_->labels.size() * sizeof(std::int32_t);
@@ -220,5 +215,21 @@ class Dataset {
   std::shared_ptr<const std::vector<std::uint64_t>> rows_;
   SampleShape shape_;
 };
+
+namespace detail {
+
+/// Reads all samples in order, of epoch 0, up to `most` at a time into `out`, and calls f(samples) each time.
+template <class F>
+void read_in_order(const Dataset& data, std::uint64_t most, const SampleBuffers& out, F&& f) {
+  std::vector<std::uint64_t> samples;
+  for (std::uint64_t first = 0; first < data.size(); first += samples.size()) {
+    samples.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, data.size() - first)));
+    for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = first + i;
+    data.read({}, samples, out);
+    f(std::as_const(samples));
+  }
+}
+
+}  // namespace detail
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -69,9 +69,21 @@ inline void check_rows(std::size_t samples, std::size_t others, const char* what
                   {"Dataset: ", samples, " rows of features, but ", others, " ", what, ": give one to each row"});
 }
 
-inline std::string place(const char* what, std::size_t i, std::size_t columns) {
-  return joined({"Dataset: ", what, " ", i % columns, " of sample ", i / columns, " is "});
+inline std::string place(const char* who, const char* what, std::size_t column, std::uint64_t sample) {
+  return joined({who, ": ", what, " ", column, " of sample ", sample, " is "});
 }
+
+/// Throws DataError for the first of these rows of numbers that is not finite; row i is sample samples[i], or i where
+/// there is no list.
+inline void check_finite(const char* who, const char* what, std::span<const float> values, std::size_t columns,
+                         const std::uint64_t* samples, const char* advice) {
+  if (all_finite(values.data(), values.size())) return;
+  const auto at = static_cast<std::size_t>(std::find_if_not(values.begin(), values.end(), is_finite) - values.begin());
+  const std::uint64_t row = at / columns;
+  throw DataError(ErrorCode::non_finite, {place(who, what, at % columns, samples != nullptr ? samples[row] : row),
+                                          decimal(values[at]), ": ", advice});
+}
+constexpr const char* or_keep = "remove or replace it, or ask for NonFinite::keep";
 
 /// Copies of values, as floats. Refuses a finite number that would become infinite.
 inline std::vector<float> floats(const float* values, std::size_t size, std::size_t, const char*) {
@@ -82,10 +94,24 @@ inline std::vector<float> floats(const double* values, std::size_t size, std::si
   std::vector<float> result(values, values + size);
   for (std::size_t i = 0; i < size; ++i) {
     if (is_finite(result[i]) || (std::bit_cast<std::uint64_t>(values[i]) & exponent) == exponent) continue;
-    throw DataError(ErrorCode::non_finite, {place(what, i, columns), decimal(values[i]),
+    throw DataError(ErrorCode::non_finite, {place("Dataset", what, i % columns, i / columns), decimal(values[i]),
                                             ", which does not fit a float: scale it to less than 3.4e38"});
   }
   return result;
+}
+
+constexpr std::size_t most_columns = std::size_t{1} << 40;  // of a sample, so that no product of sizes overflows
+constexpr std::size_t most_classes = std::size_t{1} << 31;  // as many as there are labels
+
+/// Throws DataError (bad_shape) for samples of more columns, or classes, than there can be.
+inline void check_shape(const SampleShape& shape) {
+  if (shape.feature_columns > most_columns || shape.target_columns > most_columns - shape.feature_columns) {
+    throw DataError(ErrorCode::bad_shape, {"Dataset: samples of ", shape.feature_columns, " features and ",
+                                           shape.target_columns, " targets: ask for at most ", most_columns});
+  }
+  if (shape.classes <= most_classes) return;
+  throw DataError(ErrorCode::bad_shape,
+                  {"Dataset: labels of ", shape.classes, " classes: ask for at most ", most_classes});
 }
 
 inline void check_counts(const DatasetParts& parts) {
@@ -136,15 +162,8 @@ inline void check_finite(const DatasetParts& parts) {
                     {"Dataset: scale ", decimal(parts.scale), " and offset ", decimal(parts.offset),
                      ": scale * byte + offset must be a finite float for bytes to 255"});
   }
-  const auto check_array = [&](const std::vector<float>& values, const char* what) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (is_finite(values[i])) continue;
-      throw DataError(ErrorCode::non_finite, {place(what, i, values.size() / parts.samples), decimal(values[i]),
-                                              ": remove or replace it, or ask for NonFinite::keep"});
-    }
-  };
-  check_array(parts.features, "feature");
-  check_array(parts.targets, "target");
+  check_finite("Dataset", "feature", parts.features, parts.features.size() / parts.samples, nullptr, or_keep);
+  check_finite("Dataset", "target", parts.targets, parts.targets.size() / parts.samples, nullptr, or_keep);
 }
 
 /// Row i of the buffers becomes row rows[i] of the parts.

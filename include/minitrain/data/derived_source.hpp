@@ -49,19 +49,8 @@ void for_each_run(const Dataset& data, std::uint64_t first, std::uint64_t count,
   std::throw_with_nested(DataError(code, where + ": " + what));
 }
 
-inline void name_sample(const Reading& reading, std::uint64_t sample) noexcept {
-  if (reading.current != nullptr) reading.current->store(sample, std::memory_order_relaxed);
-}
-
 inline std::string text_of(const SampleShape& shape) {
   return joined({shape.feature_columns, " features, ", shape.target_columns, " targets, ", shape.classes, " classes"});
-}
-
-/// Where the buffers go on after `samples` samples.
-inline void advance(SampleBuffers& at, const SampleShape& shape, std::size_t samples) noexcept {
-  if (at.features != nullptr) at.features += samples * shape.feature_columns;
-  if (at.targets != nullptr) at.targets += samples * shape.target_columns;
-  if (at.labels != nullptr) at.labels += samples;
 }
 
 }  // namespace detail
@@ -77,9 +66,10 @@ class DerivedSource : public Source {
     return std::any_of(parts_.begin(), parts_.end(),
                        [](const Dataset& part) { return part.source() && part.source()->varies(); });
   }
+  /// A file behind two parts counts twice, as in zip(data, data).
   std::uint64_t file_bytes() const noexcept override {
     std::uint64_t bytes = 0;
-    for (const Dataset& part : parts_) bytes += part.source() ? part.source()->file_bytes() : 0;
+    for (const Dataset& part : parts_) bytes += part.in_memory() ? 0 : part.bytes();
     return bytes;
   }
   void check() const override {

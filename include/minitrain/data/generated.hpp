@@ -46,6 +46,7 @@ class GeneratedSource final : public Source {
       if (shape_.target_columns != 0)
         to.targets = out.targets != nullptr ? out.targets + i * shape_.target_columns : targets.data();
       if (shape_.classes != 0) to.labels = out.labels != nullptr ? out.labels + i : labels.data();
+      reading.name(samples[i], i);
       make(reading, samples.subspan(i, rows), to);
     }
   }
@@ -55,7 +56,6 @@ class GeneratedSource final : public Source {
     std::fill_n(to.features, samples.size() * shape_.feature_columns, 0.0f);
     if (to.targets != nullptr) std::fill_n(to.targets, samples.size() * shape_.target_columns, 0.0f);
     if (to.labels != nullptr) std::fill_n(to.labels, samples.size(), 0);
-    name_sample(reading, samples[0]);
     try {
       many_ ? many_(samples, to, reading.stop) : one_(samples[0], to, reading.stop);
     } catch (...) {
@@ -66,22 +66,15 @@ class GeneratedSource final : public Source {
     }
     if (reading.stop.stop_requested()) return;  // it may have left before the end
     if (non_finite_ == NonFinite::error) {
-      check_finite(samples, to.features, shape_.feature_columns, "feature");
-      check_finite(samples, to.targets, shape_.target_columns, "target");
+      constexpr const char* advice = "make finite numbers, or ask for NonFinite::keep";
+      const std::size_t features = shape_.feature_columns, targets = shape_.target_columns;
+      check_finite("generated", "feature", {to.features, samples.size() * features}, features, samples.data(), advice);
+      check_finite("generated", "target", {to.targets, samples.size() * targets}, targets, samples.data(), advice);
     }
     for (std::size_t i = 0; to.labels != nullptr && i < samples.size(); ++i) {
       if (to.labels[i] >= 0 && static_cast<std::size_t>(to.labels[i]) < shape_.classes) continue;
       throw DataError(ErrorCode::label_out_of_range,
                       {"generated: sample ", samples[i], " has ", label_message(to.labels[i], shape_.classes)});
-    }
-  }
-  static void check_finite(std::span<const std::uint64_t> samples, const float* values, std::size_t columns,
-                           const char* what) {
-    for (std::size_t i = 0; i < samples.size() * columns; ++i) {
-      if (is_finite(values[i])) continue;
-      throw DataError(ErrorCode::non_finite,
-                      {"generated: ", what, " ", i % columns, " of sample ", samples[i / columns], " is ",
-                       decimal(values[i]), ": make finite numbers, or ask for NonFinite::keep"});
     }
   }
 
@@ -104,8 +97,9 @@ class GeneratedSource final : public Source {
 ///                                  [](std::uint64_t i, SampleBuffers out) { ... });
 ///
 /// Throws OptionError for more than 2^63 samples; DataError: empty_data without samples or features, count_mismatch for
-/// both classes and targets. Reading throws DataError with the sample: function_failed for any exception of f, which is
-/// nested; label_out_of_range; non_finite, unless told to keep it.
+/// both classes and targets, bad_shape for more than 2^40 columns or 2^31 classes. Reading throws DataError with the
+/// sample: function_failed for any exception of f, which is nested; label_out_of_range; non_finite, unless told to keep
+/// it.
 template <class F>
 Dataset generated(const SampleShape& shape, std::uint64_t samples, F f, NonFinite policy = NonFinite::error) {
   static_assert(detail::MakesSample<F> || detail::MakesSamples<F>,

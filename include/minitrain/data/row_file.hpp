@@ -25,7 +25,6 @@ inline Dataset open_row_file(const std::string& path, const RowFileOptions& opti
                     .columns = columns,
                     .row_stride = columns * sizeof(float),
                     .column_stride = sizeof(float),
-                    .owner = file,
                     .file = file};
   return Dataset(std::make_shared<const TableSource>(
       table.column_range(0, features), columns == features ? Table{} : table.column_range(features, columns - features),
@@ -61,19 +60,13 @@ inline void write_row_file(const std::string& path, const Dataset& data, RowLayo
                      answers, " and ", shape.classes, ": name all columns or none"});
   }
   RowFileWriter writer(path, std::move(layout));
-  const std::uint64_t size = data.size(),
-                      block = std::max<std::uint64_t>(1, (std::uint64_t{1} << 18) / (shape.feature_columns + answers));
-  std::vector<std::uint64_t> samples(std::min(block, size));
-  std::vector<float> features(samples.size() * shape.feature_columns), targets(samples.size() * shape.target_columns);
-  std::vector<std::int32_t> labels(shape.classes != 0 ? samples.size() : 0);
+  const std::uint64_t most = std::max<std::uint64_t>(1, (std::uint64_t{1} << 18) / (shape.feature_columns + answers)),
+                      rows = std::min<std::uint64_t>(most, data.size());
+  std::vector<float> features(rows * shape.feature_columns), targets(rows * shape.target_columns);
+  std::vector<std::int32_t> labels(shape.classes != 0 ? rows : 0);
   const SampleBuffers buffers{features.data(), shape.target_columns != 0 ? targets.data() : nullptr,
                               shape.classes != 0 ? labels.data() : nullptr};
-  for (std::uint64_t first = 0; first < size; first += block) {
-    samples.resize(std::min(block, size - first));
-    for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = first + i;
-    data.read({}, samples, buffers);
-    writer.append(samples.size(), buffers);
-  }
+  detail::read_in_order(data, most, buffers, [&](const auto& samples) { writer.append(samples.size(), buffers); });
   writer.close();
 }
 

@@ -32,7 +32,7 @@ class RowFileWriter {
     const std::uint64_t length = header_.size();
     file_.write(std::as_bytes(std::span(&length, 1)));
     file_.write(std::as_bytes(std::span(header_)));
-    buffer_.reserve(most_buffered);
+    buffer_.reserve(std::max(most_buffered, layout_.columns()));
   }
 
   /// Appends whole rows, one after the other, each of features, then answers. Throws DataError, having appended none:
@@ -43,14 +43,8 @@ class RowFileWriter {
       throw DataError(ErrorCode::count_mismatch, {detail::io::shown(path_), ": ", rows.size(), " numbers for rows of ",
                                                   layout_.columns(), ": append whole rows"});
     }
-    for (std::size_t i = layout_.columns() - 1; layout_.classes != 0 && i < rows.size(); i += layout_.columns()) {
-      if (rows[i] >= 0 && rows[i] < static_cast<float>(layout_.classes) &&
-          rows[i] == static_cast<float>(static_cast<std::int32_t>(rows[i])))
-        continue;
-      throw DataError(ErrorCode::label_out_of_range,
-                      {detail::io::shown(path_), ": row ", rows_ + i / layout_.columns(), " has label ", rows[i],
-                       ": wanted a whole number from 0 to ", layout_.classes - 1});
-    }
+    for (std::size_t i = layout_.columns() - 1; layout_.classes != 0 && i < rows.size(); i += layout_.columns())
+      check_label(rows[i], rows_ + i / layout_.columns());
     if (buffer_.size() + rows.size() > most_buffered) flush();
     if (rows.size() >= most_buffered) {
       write(rows);
@@ -62,14 +56,14 @@ class RowFileWriter {
 
   /// Appends `count` rows as Dataset::read makes them, those before a wrong label too.
   void append(std::size_t count, const SampleBuffers& samples) {
+    check_open();
     const std::size_t features = layout_.features.size(), targets = layout_.classes == 0 ? layout_.targets.size() : 0;
-    row_.resize(layout_.columns());
-    for (std::size_t i = 0; i < count; ++i) {
-      std::copy_n(samples.features + i * features, features, row_.begin());
-      if (targets != 0)
-        std::copy_n(samples.targets + i * targets, targets, row_.begin() + static_cast<std::ptrdiff_t>(features));
-      if (layout_.classes != 0) row_.back() = static_cast<float>(samples.labels[i]);
-      append(row_);
+    for (std::size_t i = 0; i < count; ++i, ++rows_) {
+      if (layout_.classes != 0) check_label(static_cast<float>(samples.labels[i]), rows_);
+      if (buffer_.size() + layout_.columns() > most_buffered) flush();
+      buffer_.insert(buffer_.end(), samples.features + i * features, samples.features + (i + 1) * features);
+      buffer_.insert(buffer_.end(), samples.targets + i * targets, samples.targets + (i + 1) * targets);
+      if (layout_.classes != 0) buffer_.push_back(static_cast<float>(samples.labels[i]));
     }
   }
 
@@ -102,6 +96,13 @@ class RowFileWriter {
     return path;
   }
 
+  void check_label(float label, std::uint64_t row) const {
+    if (label >= 0 && label < static_cast<float>(layout_.classes) &&
+        label == static_cast<float>(static_cast<std::int32_t>(label)))
+      return;
+    throw DataError(ErrorCode::label_out_of_range, {detail::io::shown(path_), ": row ", row, " has label ", label,
+                                                    ": wanted a whole number from 0 to ", layout_.classes - 1});
+  }
   void check_open() const {
     if (state_ == State::closed)
       throw OptionError({detail::io::shown(path_), ": is closed: make another RowFileWriter"});
@@ -124,7 +125,7 @@ class RowFileWriter {
   RowLayout layout_;
   detail::io::TemporaryFile file_;
   std::string header_;  // as long as it will be
-  std::vector<float> buffer_, row_;
+  std::vector<float> buffer_;
   std::uint64_t rows_ = 0;
   std::uint32_t crc_ = 0;
   State state_ = State::open;

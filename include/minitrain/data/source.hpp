@@ -3,11 +3,14 @@
 
 #include <minitrain/core/error.hpp>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <stop_token>
+#include <utility>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -34,7 +37,59 @@ struct Reading {
   std::uint64_t epoch = 0;
   std::stop_token stop{};                         // asked to stop: the result is not wanted any more
   std::atomic<std::uint64_t>* current = nullptr;  // set to the sample that a function is called for, where not null
+  const std::uint64_t* numbers = nullptr;         // of the samples in the set that was asked first; null: in this one
+
+  /// To be called before `sample`, the i-th of those that are read, is made by a function that may take long.
+  void name(std::uint64_t sample, std::size_t i) const noexcept {
+    if (current != nullptr) current->store(numbers != nullptr ? numbers[i] : sample, std::memory_order_relaxed);
+  }
 };
+
+namespace detail {
+
+/// What `count` of `size` samples have of these bytes, and no more than all of them where some are repeated.
+inline std::uint64_t share_of(std::uint64_t bytes, std::uint64_t count, std::uint64_t size) noexcept {
+  if (count >= size) return bytes;
+  return static_cast<std::uint64_t>(static_cast<double>(bytes) * static_cast<double>(count) /
+                                    static_cast<double>(size));
+}
+
+/// Where the buffers go on after `samples` samples.
+inline void advance(SampleBuffers& at, const SampleShape& shape, std::size_t samples) noexcept {
+  if (at.features != nullptr) at.features += samples * shape.feature_columns;
+  if (at.targets != nullptr) at.targets += samples * shape.target_columns;
+  if (at.labels != nullptr) at.labels += samples;
+}
+
+/// Reads samples, up to `most` at a time: count = read(reading, next samples, at) until all are read or count is 0. The
+/// reading tells sources that are read in turn how these samples are numbered.
+template <class Read>
+void read_by_parts(std::size_t most, const SampleShape& shape, Reading reading, std::span<const std::uint64_t> samples,
+                   SampleBuffers at, Read&& read) {
+  if (reading.numbers == nullptr) reading.numbers = samples.data();
+  while (!samples.empty()) {
+    const std::size_t count = read(std::as_const(reading), samples.first(std::min(most, samples.size())), at);
+    if (count == 0) return;
+    samples = samples.subspan(count);
+    reading.numbers += count;
+    advance(at, shape, count);
+  }
+}
+
+/// The same where they have other numbers there, numbers[i] = number(samples[i]): read(reading, numbers, at).
+template <class Number, class Read>
+void read_renumbered(const SampleShape& shape, const Reading& reading, std::span<const std::uint64_t> samples,
+                     const SampleBuffers& out, Number&& number, Read&& read) {
+  constexpr std::size_t most = 256;
+  std::array<std::uint64_t, most> numbers;
+  read_by_parts(most, shape, reading, samples, out, [&](const Reading& inner, auto part, const SampleBuffers& at) {
+    std::transform(part.begin(), part.end(), numbers.begin(), number);
+    read(inner, std::span<const std::uint64_t>(numbers).first(part.size()), at);
+    return part.size();
+  });
+}
+
+}  // namespace detail
 
 /// A sample is a number from 0 to size() - 1; what it is made of is a function of the number and, for a source that
 /// varies(), of seed and epoch. Read by several threads at a time.

@@ -29,7 +29,6 @@ struct Table {
   std::size_t columns = 0;
   std::uint64_t row_stride = 0, column_stride = 0;  // bytes
   float scale = 1, offset = 0;
-  std::shared_ptr<const void> owner{};       // of the memory
   std::shared_ptr<const MappedFile> file{};  // the memory is part of it, where there is one
 
   /// Columns [first, first + count), over the same memory.
@@ -116,10 +115,6 @@ void with_element(ElementType type, F&& f) {
   if (bytes > 0) __builtin_prefetch(row + bytes - 1);
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// f(row, out + i·stride) for row i of those named, while the next ones are on their way from memory.
 template <class F>
 [[gnu::always_inline]] inline void for_each_row(const Table& table, std::span<const std::uint64_t> rows, float* out,
@@ -167,6 +162,31 @@ float rounded(T x) noexcept {
   }
 }
 
+/// f(first byte, bytes) for the stretches of the file that the rows lie in.
+template <class F>
+void for_each_stretch(const Table& table, std::uint64_t first, std::uint64_t count, F&& f) {
+  if (table.file == nullptr || count == 0 || table.columns == 0) return;
+  const auto begin = static_cast<std::uint64_t>(table.data - table.file->bytes().data()) + first * table.row_stride;
+  const std::uint64_t size = size_of(table.type), rows = (count - 1) * table.row_stride;
+  if (table.row_stride >= table.columns * table.column_stride) {
+    return f(begin, rows + (table.columns - 1) * table.column_stride + size);
+  }
+  for (std::size_t j = 0; j < table.columns; ++j) f(begin + j * table.column_stride, rows + size);  // column by column
+}
+
+/// f(file, first byte, bytes) for those of two tables: of both at once where the rows of a file have them side by side.
+template <class F>
+void for_each_stretch(const Table& a, const Table& b, std::uint64_t first, std::uint64_t count, F&& f) {
+  const auto pass = [&](const Table& table) {
+    for_each_stretch(table, first, count, [&](auto at, auto bytes) { f(*table.file, at, bytes); });
+  };
+  Table both = a;
+  both.columns += b.columns;
+  const bool adjacent = b.file == a.file && b.data == a.data + a.columns * a.column_stride && b.type == a.type &&
+                        b.row_stride == a.row_stride && b.column_stride == a.column_stride;
+  adjacent ? pass(both) : (pass(a), pass(b));
+}
+
 }  // namespace detail
 
 /// out[i·stride + j] = element (rows[i], j), for every i and j; `stride` at least table.columns.
@@ -203,22 +223,5 @@ inline void read_rows(const Table& table, std::span<const std::uint64_t> rows, f
     });
   });
 }
-
-// Hints about rows first, first + 1, ..., first + count - 1, as Source has them.
-namespace detail {
-
-/// f(first byte, bytes) for the stretches of the file that the rows lie in.
-template <class F>
-void for_each_stretch(const Table& table, std::uint64_t first, std::uint64_t count, F&& f) {
-  if (table.file == nullptr || count == 0 || table.columns == 0) return;
-  const auto begin = static_cast<std::uint64_t>(table.data - table.file->bytes().data()) + first * table.row_stride;
-  const std::uint64_t size = size_of(table.type), rows = (count - 1) * table.row_stride;
-  if (table.row_stride >= table.columns * table.column_stride) {
-    return f(begin, rows + (table.columns - 1) * table.column_stride + size);
-  }
-  for (std::size_t j = 0; j < table.columns; ++j) f(begin + j * table.column_stride, rows + size);  // column by column
-}
-
-}  // namespace detail
 
 }  // namespace minitrain::inline MINITRAIN_ABI

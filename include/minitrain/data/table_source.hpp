@@ -67,9 +67,7 @@ class TableSource final : public Source {
   }
   template <class F>
   void for_each_stretch(std::uint64_t first, std::uint64_t count, F&& f) const {
-    for (const Table* table : {&features_, &answers_}) {
-      detail::for_each_stretch(*table, first, count, [&](auto at, auto bytes) { f(*table->file, at, bytes); });
-    }
+    detail::for_each_stretch(features_, answers_, first, count, f);
   }
 
   void read_labels(std::span<const std::uint64_t> samples, std::int32_t* labels) const {
@@ -90,14 +88,7 @@ class TableSource final : public Source {
   void check_finite(std::span<const std::uint64_t> samples, const float* values, std::size_t columns,
                     const char* what) const {
     if (non_finite_ == NonFinite::keep) return;
-    const std::size_t size = samples.size() * columns;
-    if (detail::all_finite(values, size)) return;
-    for (std::size_t i = 0; i < size; ++i) {
-      if (detail::is_finite(values[i])) continue;
-      throw DataError(ErrorCode::non_finite,
-                      {"Dataset: ", what, " ", i % columns, " of sample ", samples[i / columns], " is ",
-                       detail::decimal(values[i]), ": remove or replace it, or ask for NonFinite::keep"});
-    }
+    detail::check_finite("Dataset", what, {values, samples.size() * columns}, columns, samples.data(), detail::or_keep);
   }
 
   Table features_, answers_;

@@ -36,25 +36,24 @@ class TransformSource final : public DerivedSource {
     if (whole_ && out.targets == nullptr) targets.resize(most * shape_.target_columns);
     if (whole_ && out.labels == nullptr) labels.resize(shape_.classes != 0 ? most : 0);
 
-    SampleBuffers at = out;
-    for (std::size_t count; !samples.empty(); samples = samples.subspan(count)) {
-      count = std::min(most, samples.size());
+    read_by_parts(most, shape_, reading, samples, out, [&](const Reading& inner, auto some, const SampleBuffers& at) {
       SampleBuffers from = at;
       if (apart) from.features = features.data();
       if (!targets.empty()) from.targets = targets.data();
       if (!labels.empty()) from.labels = labels.data();
-      data.read(reading, samples.first(count), from);
-      for (std::size_t i = 0; i < count; ++i) {
-        if (reading.stop.stop_requested()) return;
-        Sample sample{.features = {from.features + i * columns, columns}, .index = samples[i]};
+      data.read(inner, some, from);
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        if (reading.stop.stop_requested()) return std::size_t{0};
+        inner.name(some[i], i);
+        Sample sample{.features = {from.features + i * columns, columns}, .index = some[i]};
         if (whole_ && from.targets != nullptr)
           sample.targets = {from.targets + i * shape_.target_columns, shape_.target_columns};
         if (whole_ && from.labels != nullptr) sample.label = from.labels[i];
         apply(reading, sample, at.features == nullptr ? nullptr : at.features + i * shape_.feature_columns, rows);
         if (whole_ && from.labels != nullptr) from.labels[i] = sample.label;
       }
-      advance(at, shape_, count);
-    }
+      return some.size();
+    });
   }
 
  private:
@@ -64,7 +63,6 @@ class TransformSource final : public DerivedSource {
   };
 
   void apply(const Reading& reading, Sample& sample, float* last, Rows& rows) const {
-    name_sample(reading, sample.index);
     if (last == nullptr) last = rows.last.data();
     float *next = rows.between.data(), *other = next + rows.between.size() / 2;
     for (const TransformStep& step : steps_) {

@@ -145,6 +145,10 @@ TransformStep make_step(T t, std::size_t columns, std::size_t number) {
   if (step.columns == 0) {
     throw ShapeError(ErrorCode::bad_shape, {"transform: number ", number, " leaves no features: keep at least one"});
   }
+  if (step.columns > most_columns) {
+    throw ShapeError(ErrorCode::bad_shape, {"transform: number ", number, " makes ", step.columns,
+                                            " features: ask for at most ", most_columns});
+  }
   if (step.in_place && step.columns != columns) {
     throw ShapeError(ErrorCode::shape_mismatch,
                      {"transform: number ", number, " changes ", columns, " features in place, but its columns() is ",

@@ -79,34 +79,28 @@ inline Standardize fit_standardize(const Dataset& train) {
   const std::size_t most = std::clamp<std::size_t>((std::size_t{1} << 20) / columns, 1, 256);  // samples at a time
   std::vector<double> mean(columns), squares(columns);
   std::vector<float> block(most * columns);
-  std::vector<std::uint64_t> samples;
   SampleBuffers out;
   out.features = block.data();
-  for (std::uint64_t first = 0; first < train.size(); first += samples.size()) {
-    samples.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, train.size() - first)));
-    for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = first + i;
-    train.read({}, samples, out);
+  detail::read_in_order(train, most, out, [&](const auto& samples) {
+    detail::check_finite("fit_standardize", "feature", {block.data(), samples.size() * columns}, columns,
+                         samples.data(), "remove or replace it");
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const double n = static_cast<double>(samples[i] + 1);
       for (std::size_t j = 0; j < columns; ++j) {
         const float x = block[i * columns + j];
-        if (!detail::is_finite(x)) {
-          throw DataError(ErrorCode::non_finite, {"fit_standardize: feature ", j, " of sample ", samples[i], " is ",
-                                                  detail::decimal(x), ": remove or replace it"});
-        }
         const double before = static_cast<double>(x) - mean[j];
         mean[j] += before / n;
         squares[j] += before * (static_cast<double>(x) - mean[j]);
       }
     }
-  }
+  });
   for (double& square : squares) square = square > 0 ? std::sqrt(square / static_cast<double>(train.size())) : 1;
   return {std::move(mean), std::move(squares)};
 }
 
 /// Column `column`, a whole number c from 0 to categories - 1, becomes `categories` columns in its place: 1 in the
-/// c-th, 0 in the others. Throws ShapeError for a column that is not there, OptionError for 0 categories; reading
-/// throws DataError (label_out_of_range) for another number.
+/// c-th, 0 in the others. Throws ShapeError for a column that is not there, OptionError unless there are 1 to 2^31
+/// categories; reading throws DataError (label_out_of_range) for another number.
 struct OneHot {
   std::size_t column = 0;
   std::size_t categories = 0;
@@ -116,7 +110,9 @@ struct OneHot {
       throw ShapeError(ErrorCode::shape_mismatch,
                        {"OneHot: column ", column, ", but there are ", in, ": count columns from 0"});
     }
-    if (categories == 0) throw OptionError("OneHot: 0 categories: ask for at least one");
+    if (categories == 0 || categories > detail::most_classes) {
+      throw OptionError({"OneHot: ", categories, " categories: ask for 1 to 2^31"});
+    }
     return in - 1 + categories;
   }
   void operator()(std::span<const float> in, std::span<float> out) const {
@@ -159,17 +155,11 @@ struct GaussianNoise {
 /// transforms that may make some, or for data that was read with NonFinite::keep.
 struct CheckFinite {
   void operator()(Sample& sample) const {
+    const auto check = [&](std::span<const float> values, const char* what) {
+      detail::check_finite("CheckFinite", what, values, values.size(), &sample.index, "remove or replace it");
+    };
     check(sample.features, "feature");
     check(sample.targets, "target");
-  }
-
- private:
-  static void check(std::span<const float> values, const char* what) {
-    for (std::size_t j = 0; j < values.size(); ++j) {
-      if (detail::is_finite(values[j])) continue;
-      throw DataError(ErrorCode::non_finite,
-                      {"CheckFinite: ", what, " ", j, " is ", detail::decimal(values[j]), ": remove or replace it"});
-    }
   }
 };
 
