@@ -46,7 +46,7 @@ class WindowHints {
       if (w == 0 && epoch == 0) return;
       // Where epochs meet, a block that is done with in one order may be about to come in the other.
       std::vector<std::uint64_t> needed;
-      if (w + 1 == now.windows()) Window{order_->of_blocks(epoch + 1), 0}.append_to(needed);
+      if (w + 2 >= now.windows()) Window{order_->of_blocks(epoch + 1), 0}.append_to(needed);
       if (w != 0) return let_go({now, w - 1}, from, to, size, needed);
       Window{now, 0}.append_to(needed);
       Window{now, 1}.append_to(needed);
