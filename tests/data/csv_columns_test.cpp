@@ -45,7 +45,7 @@ TEST_CASE("a column of text becomes a column for each category, in the order of 
   CHECK(table.layout.features == Names{"x", "sea=far", "sea=in, land", "sea=near"});
   CHECK(table.layout.targets == Names{"y"});
   CHECK(table.layout.classes == 0);
-  CHECK(table.encoding == mt::CsvEncoding{.categories = {{"sea", {"far", "in, land", "near"}}}});
+  CHECK(table.encoding.categories == std::vector<mt::CsvCategories>{{"sea", {"far", "in, land", "near"}}});
 }
 
 TEST_CASE("or a column of whole numbers") {
@@ -149,11 +149,27 @@ TEST_CASE("missing numbers become a constant") {
   CHECK(std::isnan(features(load("a,y\n,5\n", none))[0]));
 }
 
+TEST_CASE("a test set's columns are taken by name, in the training set's order") {
+  mt::CsvOptions options{.target = "y", .ignore = {"id"}};
+  options.encoding = load("id,a,b,y\n0,1,2,3\n", options).encoding;
+  CHECK(options.encoding.features == std::vector<std::string>{"a", "b"});
+  CHECK(features(load("b,y,more,id,a\n20,3,7,0,1\n", options)) == Floats{1, 20});
+  options.ignore = {};
+  CHECK(features(load("b,y,more,a\n20,3,text,1\n", options)) == Floats{1, 20});
+  check_refused(ErrorCode::missing_column, "b,y\n20,3\n", options, "no column 'a'");
+  options.features = {"b"};  // who says so himself is heard
+  CHECK(features(load("a,b,y\n1,20,3\n", options)) == Floats{20});
+}
+
+TEST_CASE("the classes of a target of text need no choice") {
+  CHECK(load("a,y\n1,no\n2,yes\n", {.target = "y", .categorical = {{"y"}}}).data.classes() == 2);
+}
+
 TEST_CASE("a missing number becomes the training set's mean") {
   mt::CsvOptions options{.target = "y", .missing = mt::Missing::fill_mean};
   const auto train = load("a,b,y\n1,1,5\n2,,6\n6,3,7\n", options);
   CHECK(features(train) == Floats{1, 1, 2, 2, 6, 3});
-  CHECK(train.encoding == mt::CsvEncoding{.means = {{"a", 3}, {"b", 2}}});
+  CHECK(train.encoding == mt::CsvEncoding{.means = {{"a", 3}, {"b", 2}}, .features = {"a", "b"}});
   options.encoding = train.encoding;
   CHECK(features(load("a,b,y\n,100,5\n", options)) == Floats{3, 100});
   // Of the finite numbers, where others are kept.
@@ -219,7 +235,6 @@ TEST_CASE("options that contradict each other are refused before the file is ope
   };
   refused({.target = "y", .targets = {"z"}}, "target and targets are both set");
   refused({.targets = {"y", "z"}, .classes = 2}, "classes is 2, but there are 2 targets");
-  refused({.target = "y", .categorical = {{"y"}}}, "the categorical target 'y' is one_hot");
   refused({.targets = {"y", "z"}, .categorical = {{"z", Categorical::integer}}}, "'z' is one of several");
   refused({.target = "y", .classes = 3, .categorical = {{"y", Categorical::integer}}}, "leave it at 0");
   check_options("c,y\na,1\n", {.target = "y", .categorical = {{"c"}, {"c"}}}, "'c' is categorical twice");
@@ -231,7 +246,7 @@ TEST_CASE("learn_csv reads what is not known yet, and no more") {
   mt::CsvOptions options{
       .target = "y", .categorical = {{"c"}}, .unknown = mt::UnknownCategory::none, .missing = mt::Missing::fill_mean};
   const mt::CsvEncoding encoding = mt::learn_csv(file.path(), options);
-  CHECK(encoding == mt::CsvEncoding{.categories = {{"c", {"red"}}}, .means = {{"a", 1}}});
+  CHECK(encoding == mt::CsvEncoding{.categories = {{"c", {"red"}}}, .means = {{"a", 1}}, .features = {"a", "c"}});
   options.encoding = encoding;
   file.write("a,c,y\n1,blue,5\n,red\n");  // ragged, if it is read
   CHECK(mt::learn_csv(file.path(), options) == encoding);

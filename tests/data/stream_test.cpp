@@ -540,6 +540,8 @@ TEST_CASE("a file that is shorter at the next epoch is an error there") {
   REQUIRE(::truncate(file.file.path().c_str(), 1000) == 0);
   test::check_error<mt::DataError>(
       mt::ErrorCode::truncated, [&] { loader.epoch(1).begin(); }, "has 1000 bytes, but had 200000");
+  test::check_error<mt::DataError>(
+      mt::ErrorCode::truncated, [&] { mt::read_all(file.data()); }, "has 1000 bytes, but had 200000");
 }
 
 TEST_CASE("what loading cannot do is refused") {
@@ -554,4 +556,5 @@ TEST_CASE("what loading cannot do is refused") {
   refused({.loading = {.depth = 1}}, "depth of 1");
   refused({.loading = {.deadline = -1}}, "deadline of -1");
   refused({.loading = {.deadline = std::numeric_limits<double>::quiet_NaN()}}, "deadline");
+  refused({.loading = {.workers = 0, .deadline = 1}}, "no workers to wait for");
 }

@@ -142,7 +142,8 @@ TEST_CASE("release lets go of what the system has mapped around the bytes, too")
   CHECK(mapped_memory() <= before + mebibyte);
 }
 
-TEST_CASE("fault 15: a file that shrinks while it is mapped is found by check and load; touching it ends the process") {
+TEST_CASE(
+    "fault 15: a file that shrinks while it is mapped is found by check and load, and touching it ends the process") {
   const test::Folder folder;
   test::write_all(folder / "a", std::string(mebibyte, 'x'));
   const MappedFile file(folder / "a");

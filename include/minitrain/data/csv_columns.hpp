@@ -57,10 +57,11 @@ class CsvPlanner {
       columns.targets.push_back(column(take(name, Role::target), true));
     }
     for (const std::string& name : options_.ignore) take(name, Role::ignored);
-    for (const std::string& name : options_.features) {
+    const std::vector<std::string>& wanted = options_.features.empty() ? options_.encoding.features : options_.features;
+    for (const std::string& name : wanted) {
       columns.features.push_back(column(take(name, Role::feature), false));
     }
-    for (std::size_t i = 0; i < names_.size() && options_.features.empty(); ++i) {
+    for (std::size_t i = 0; i < names_.size() && wanted.empty(); ++i) {
       if (roles_[i] == Role::unused) columns.features.push_back(column(i, false));
     }
     if (columns.features.empty()) {

@@ -20,8 +20,8 @@ enum class Missing {
 /// What becomes of a column of text. Category i is the i-th of the column's different texts, in the order of their
 /// bytes.
 enum class Categorical {
-  integer,  // one column that holds i; of a target: class i
-  one_hot,  // one column for each category, 1 in column i and 0 in the others
+  integer,  // one column that holds i
+  one_hot,  // one column for each category, 1 in column i and 0 in the others; of a target, either is class i
 };
 
 /// What to do about a text that is none of the categories, or missing and not to be dropped.
@@ -52,11 +52,12 @@ struct CsvMean {
   friend bool operator==(const CsvMean&, const CsvMean&) = default;
 };
 
-/// What was learnt from one file and another has to be read with: a test set with the categories and means of the
-/// training set. Made by load_csv_table or learn_csv, or by hand, for categories in an order of their own.
+/// What was learnt from one file and another has to be read with: a test set with the columns, categories and means of
+/// the training set. Made by load_csv_table or learn_csv, or by hand, for categories in an order of their own.
 struct CsvEncoding {
   std::vector<CsvCategories> categories = {};
   std::vector<CsvMean> means = {};
+  std::vector<std::string> features = {};  // names of the columns, in the order in which a model knows them
 
   friend bool operator==(const CsvEncoding&, const CsvEncoding&) = default;
 };
@@ -119,12 +120,12 @@ inline void check_csv_options(const CsvOptions& options, const char* who) {
   if (!is_finite(options.fill) && options.non_finite == NonFinite::error && options.missing == Missing::fill_value) {
     refuse({"CsvOptions::fill is ", decimal(options.fill), ": give a finite number, or ask for NonFinite::keep"});
   }
-  for (const auto& [column, as] : options.categorical) {
+  for (const CategoricalColumn& categorical : options.categorical) {
+    const std::string& column = categorical.column;
     if (std::find(targets.begin(), targets.end(), column) == targets.end()) continue;
-    if (as == Categorical::one_hot || targets.size() > 1) {
-      refuse({"the categorical target ", in_quotes(column), " is ",
-              as == Categorical::one_hot ? "one_hot: ask for Categorical::integer"
-                                         : "one of several: name no other, or number its classes"});
+    if (targets.size() > 1) {
+      refuse(
+          {"the categorical target ", in_quotes(column), " is one of several: name no other, or number its classes"});
     }
     if (options.classes != 0) {
       refuse({"CsvOptions::classes is ", options.classes, ", but the target ", in_quotes(column),

@@ -46,6 +46,8 @@ class CsvRows {
   /// any.
   CsvEncoding encoding() const {
     CsvEncoding result = options_.encoding;
+    result.features.clear();
+    for (const CsvColumn& column : columns_.features) result.features.push_back(column.name);
     for (const auto* columns : {&columns_.features, &columns_.targets}) {
       for (const CsvColumn& column : *columns) {
         if (!column.learns) continue;

@@ -48,9 +48,8 @@ inline DataSize size_of(const CsvEstimate& file, const CsvOptions& options) {
   const std::size_t answers = detail::target_names(options).size(), taken = answers + options.ignore.size();
   DataSize size{.samples = file.rows, .shape = {.classes = options.classes}};
   if (options.classes == 0) size.shape.target_columns = answers;
-  size.shape.feature_columns = !options.features.empty() ? options.features.size()
-                               : file.columns > taken    ? file.columns - taken
-                                                         : 0;
+  const std::vector<std::string>& wanted = options.features.empty() ? options.encoding.features : options.features;
+  size.shape.feature_columns = !wanted.empty() ? wanted.size() : file.columns > taken ? file.columns - taken : 0;
   for (const CategoricalColumn& column : options.categorical) {
     if (column.as != Categorical::one_hot) continue;
     for (const CsvCategories& known : options.encoding.categories) {

@@ -221,6 +221,7 @@ namespace detail {
 /// Reads all samples in order, of epoch 0, up to `most` at a time into `out`, and calls f(samples) each time.
 template <class F>
 void read_in_order(const Dataset& data, std::uint64_t most, const SampleBuffers& out, F&& f) {
+  if (data.source() != nullptr) data.source()->check();
   std::vector<std::uint64_t> samples;
   for (std::uint64_t first = 0; first < data.size(); first += samples.size()) {
     samples.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, data.size() - first)));

@@ -59,6 +59,7 @@ inline bool all_finite(const float* values, std::size_t size) noexcept {
 /// The shortest decimal that stands for it.
 template <class T>
 std::string decimal(T value) {
+  if (value != value) return "nan";  // of either sign
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }

@@ -13,7 +13,14 @@ namespace minitrain::inline MINITRAIN_ABI {
 template <class Device>
 class StagingMemory {
  public:
-  StagingMemory(const Device&, std::size_t bytes) : data_(::operator new(bytes, alignment)) {}
+  /// Throws DeviceError (out_of_memory).
+  StagingMemory(const Device&, std::size_t bytes) : data_(::operator new(bytes, alignment, std::nothrow)) {
+    if (data_ == nullptr) {
+      throw DeviceError(ErrorCode::out_of_memory, {"DataLoader: no memory for ", bytes,
+                                                   " bytes of samples that are read ahead: use a smaller batch, a "
+                                                   "micro-batch, or a smaller depth"});
+    }
+  }
   void* data() const noexcept { return data_.get(); }
 
  private:

@@ -25,15 +25,17 @@ struct LoadingOptions {
   std::optional<std::size_t> workers = {};  // threads that read ahead; 0: none, whoever wants a batch reads it;
                                             // nothing: one, and more while training has to wait for them
   std::size_t depth = 0;           // slots that are read ahead; 0: two more than workers, or 64 MiB of large ones
-  std::uint64_t memory_limit = 0;  // bytes of files in memory at a time; 0: half of what the machine has
+  std::uint64_t memory_limit = 0;  // bytes of files in memory at a time, mixed by blocks; by samples the system keeps
+                                   // what it has room for; 0: half of what the machine has
   Mixing mixing = Mixing::automatic;
-  double deadline = 0;  // seconds to wait for workers before DataError (timed_out); 0: for ever
+  double deadline = 0;  // seconds to wait for workers before DataError (timed_out); 0: for ever. The error comes out
+                        // when the function that is waited for returns: give it a std::stop_token
 
   /// memory_limit, in bytes.
   std::uint64_t limit() const { return memory_limit != 0 ? memory_limit : machine_memory() / 2; }
   static std::size_t cores() noexcept { return std::max(1u, std::thread::hardware_concurrency()); }
   /// Threads that read ahead at first, and at most.
-  std::size_t first_workers() const noexcept { return workers.value_or(cores() > 1 ? 1 : 0); }
+  std::size_t first_workers() const noexcept { return workers.value_or(cores() > 1 || deadline > 0 ? 1 : 0); }
   std::size_t most_workers() const noexcept { return workers.value_or(std::min<std::size_t>(cores(), 8)); }
   /// Slots of so many bytes: of large ones fewer, but one that is used, one that is filled, one that is there.
   std::size_t slots(std::uint64_t bytes) const noexcept {
@@ -50,6 +52,9 @@ struct LoadingOptions {
     if (workers && *workers > most) throw OptionError({who, ": ", *workers, " workers: ask for 0 to 256"});
     if (depth == 1 || depth > most) {
       throw OptionError({who, ": a depth of ", depth, ": ask for 2 to 256, or 0 for the library's choice"});
+    }
+    if (deadline > 0 && workers == std::size_t{0}) {
+      throw OptionError({who, ": a deadline, but no workers to wait for: ask for workers, or for no deadline"});
     }
     if (!(deadline >= 0 && deadline < 1e9)) {
       throw OptionError({who, ": a deadline of ", deadline, " seconds: ask for 0, which is none, to 1e9"});

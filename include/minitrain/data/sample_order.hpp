@@ -85,8 +85,9 @@ class SampleOrder {
   std::string describe(const Dataset& data) const {
     const char* const shuffled = shuffle_ ? "shuffled" : "in order";
     if (!blocks_) return joined({"samples ", shuffled});
-    return joined({"blocks of ", block_bytes_, " bytes ", shuffled, ", ", blocks_->window, " at a time mixed: ",
-                   data.source()->file_bytes(), " bytes of files, ", limit_, " bytes of memory for them"});
+    return joined({"blocks of ", block_bytes_, " bytes ", shuffled, ", ", blocks_->window,
+                   shuffle_ ? " at a time mixed: " : " at a time: ", data.source()->file_bytes(), " bytes of files, ",
+                   limit_, " bytes of memory for them"});
   }
 
  private:

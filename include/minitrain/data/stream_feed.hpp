@@ -66,6 +66,13 @@ class StreamFeed {
     }
   }
 
+  StreamFeed(const StreamFeed&) = delete;
+  StreamFeed& operator=(const StreamFeed&) = delete;
+  ~StreamFeed() {
+    ring_.reset();
+    if (order_.blocks()) data_.source()->release(0, data_.source()->size(), false);
+  }
+
   /// Before an epoch. Throws DataError when a file is not what it was.
   void begin_epoch() const {
     if (data_.source() != nullptr) data_.source()->check();
@@ -277,7 +284,7 @@ class StreamFeed {
   Clock::time_point tuned_from_;
   Clock::duration tuned_wait_{};
   std::size_t tuned_slots_ = 0;
-  std::unique_ptr<SlotRing> ring_;  // last: its threads use the others
+  std::unique_ptr<SlotRing> ring_;  // whose threads use the others
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

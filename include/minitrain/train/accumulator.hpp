@@ -261,7 +261,8 @@ class Accumulator {
     throw NumericError({"update: the loss is ", totals.loss, loss ? "" : ", but its gradient is not finite,",
                         " at step ", steps_ + 1, ", over ", totals.samples,
                         " samples; the parameters are those before this step",
-                        (finite ? ": lower the learning rate, or look for values that are not finite in the data"
+                        (finite ? ": lower the learning rate, or look for values that are not finite in the data (read "
+                                  "with NonFinite::error, or transformed by CheckFinite, it names the sample)"
                                 : ", and not all of them are finite: begin again with a lower learning rate")});
   }
 
