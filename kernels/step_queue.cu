@@ -123,9 +123,8 @@ struct Recording {
 };
 
 constexpr std::size_t most_recordings = 4;  // full batches, the last of an epoch, and what changes on the way
-constexpr std::size_t most_planned = Cuda::StepQueue::most_planned;
-constexpr std::size_t most_nodes = 1024;  // of a graph of many steps
-constexpr std::size_t worth_copying = 4;  // launches' worth of steps, before many are put into one graph
+constexpr std::size_t most_nodes = 1024;    // of a graph of many steps
+constexpr std::size_t worth_copying = 4;    // launches' worth of steps, before many are put into one graph
 
 }  // namespace
 
