@@ -90,7 +90,7 @@ class BlockOrder {
   }
   /// Numbers within window w to samples.
   void place(std::uint64_t w, std::span<std::uint64_t> numbers) const {
-    std::array<std::uint64_t, Blocks::most> first;
+    std::uint64_t first[Blocks::most];  // std::array of a member constant is beyond nvcc
     const std::uint64_t blocks = blocks_in(w);
     for (std::uint64_t i = 0; i < blocks; ++i) first[i] = block(w, i).first;
     const std::uint64_t mask = (std::uint64_t{1} << shift_) - 1;
