@@ -50,8 +50,8 @@ struct LoadingOptions {
   void check(const char* who) const {
     constexpr std::size_t most = 256;
     if (workers && *workers > most) throw OptionError({who, ": ", *workers, " workers: ask for 0 to 256"});
-    if (depth == 1 || depth > most) {
-      throw OptionError({who, ": a depth of ", depth, ": ask for 2 to 256, or 0 for the library's choice"});
+    if (depth > most) {
+      throw OptionError({who, ": a depth of ", depth, ": ask for 1 to 256, or 0 for the library's choice"});
     }
     if (deadline > 0 && workers == std::size_t{0}) {
       throw OptionError({who, ": a deadline, but no workers to wait for: ask for workers, or for no deadline"});
