@@ -338,14 +338,13 @@ TEST_CASE("a worker that hangs is named with its sample, and a loader with busy 
           "[threads]") {
   const auto source = std::make_shared<const Hanging>(100'000);
   {
-    mt::DataLoader<float> loader(mt::Dataset(source),
-                                 {.batch_size = 10'000, .loading = {.workers = 2, .deadline = 0.2}});
+    mt::DataLoader<float> loader(mt::Dataset(source), {.batch_size = 10'000, .loading = {.workers = 2, .deadline = 2}});
     test::check_error<mt::DataError>(
         mt::ErrorCode::timed_out,
         [&] {
           for (std::size_t at = 0; at < 100'000; at += 10'000) loader.next(0, at, 10'000);
         },
-        "worker", "of 2", "sample 62345 (epoch 0)", "0.2 seconds");
+        "worker", "of 2", "sample 62345 (epoch 0)", "2 seconds");
     source->released = true;
     CHECK(loader.next(0, 60'000, 10'000).features(2'345, 0) == 62'345);
     source->released = false;
