@@ -1,10 +1,13 @@
 // loader: samples per second out of a DataLoader, beside the limit that one loop over the same rows sets.
 //
 // A file of 1 GiB of floats in the system's cache, the rows in a random order. BM_limit copies rows to a buffer with a
-// prefetch eight rows ahead, on one thread and on two; the others are loaders of the same rows, batches of 256.
-#include <minitrain/cpu.hpp>
-#include <minitrain/data/loader.hpp>
+// prefetch eight rows ahead, on one thread and on two; the others are loaders of the same rows, batches of 256. BM_cold
+// asks the system to forget the file first, and reads it once by blocks under a limit of a sixteenth of it; beside
+// read() from front to back. BM_train is training from a row file, or from memory, and how long it waited.
+#include <minitrain/data/generated.hpp>
+#include <minitrain/data/row_file.hpp>
 #include <minitrain/data/table_source.hpp>
+#include <minitrain/trainer.hpp>
 
 #include <benchmark/benchmark.h>
 
@@ -37,6 +40,15 @@ class RowsOnDisk {
     mapped_->load(0, mapped_->bytes().size());
   }
   ~RowsOnDisk() { std::remove(path_.c_str()); }
+  const std::string& path() const { return path_; }
+  std::size_t bytes() const { return mapped_->bytes().size(); }
+  void forget() const {
+    mapped_->release(0, bytes(), true);
+    const int file = ::open(path_.c_str(), O_RDONLY);
+    ::fdatasync(file);
+    ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    ::close(file);
+  }
 
   mt::Table table(std::size_t columns) const {
     return {.data = mapped_->bytes().data(),
@@ -120,9 +132,99 @@ void BM_memory(benchmark::State& state) {
   finish(state, columns);
 }
 
+// columns, workers; 0 columns: read()
+void BM_cold(benchmark::State& state) {
+  const auto columns = static_cast<std::size_t>(state.range(0));
+  std::vector<char> piece(1 << 20);
+  for (auto _ : state) {
+    state.PauseTiming();
+    rows().forget();
+    state.ResumeTiming();
+    if (columns == 0) {
+      const int file = ::open(rows().path().c_str(), O_RDONLY);
+      while (::read(file, piece.data(), piece.size()) > 0) benchmark::ClobberMemory();
+      ::close(file);
+      continue;
+    }
+    mt::DataLoader<float> loader(rows().data(columns), {.batch_size = batch,
+                                                        .shuffle = true,
+                                                        .loading = {.workers = static_cast<std::size_t>(state.range(1)),
+                                                                    .memory_limit = rows().bytes() / 16,
+                                                                    .mixing = mt::Mixing::blocks}});
+    loader.end_with(0);
+    for (const auto& b : loader.epoch(0)) benchmark::DoNotOptimize(b.features.data());
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * rows().bytes()));
+}
+
+// batch, from a file; 100,000 samples of S1 and 20,000 of S4, one thread
+void train(benchmark::State& state, const mt::Dataset& memory, const mt::Mlp& model, const auto& loss) {
+  const std::string path = rows().path() + ".rows";
+  mt::write_row_file(path, memory);
+  const mt::Dataset data = state.range(1) != 0 ? mt::open_row_file(path) : memory;
+  double stall = 0, epochs = 0;
+  mt::Trainer trainer{mt::Cpu{{.threads = 1}},
+                      model,
+                      loss,
+                      mt::Adam{},
+                      {.epochs = 10, .batch_size = static_cast<std::size_t>(state.range(0)), .profile = true}};
+  for (auto _ : state) {
+    trainer.fit(data);
+    for (const mt::EpochProfile& epoch : trainer.profile().epochs) stall += epoch.stall(), epochs += 1;
+  }
+  std::remove(path.c_str());
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * 10 * data.size()));
+  state.counters["% waited"] = 100 * stall / epochs;
+}
+void BM_train_S1(benchmark::State& state) {
+  train(state, mt::synthetic_regression({.samples = 100'000, .features = 10, .seed = 1}),
+        mt::Mlp{.widths = {10, 64, 1}}, mt::MeanSquaredError{});
+}
+void BM_train_S4(benchmark::State& state) {
+  train(state, mt::synthetic_classification({.samples = 20'000, .features = 784, .classes = 10, .seed = 1}),
+        mt::Mlp{.widths = {784, 128, 10}}, mt::SoftmaxCrossEntropy{});
+}
+
+mt::Dataset many(std::chrono::microseconds each) {
+  return mt::generated({.feature_columns = 10}, 10'000'000'000, [each](std::uint64_t i, const mt::SampleBuffers& out) {
+    const auto end = std::chrono::steady_clock::now() + each;
+    while (each.count() > 0 && std::chrono::steady_clock::now() < end) {
+    }
+    out.features[0] = static_cast<float>(i);
+  });
+}
+// workers: seek() alone, and with the first batch behind it
+void BM_seek(benchmark::State& state) {
+  mt::DataLoader<float> loader(many({}),
+                               {.shuffle = true, .loading = {.workers = static_cast<std::size_t>(state.range(0))}});
+  mt::LoaderState to = loader.state();
+  for (auto _ : state) {
+    to.position = (to.position + 987'654'321) % 9'999'999'000;
+    loader.seek(to);
+    if (state.range(1) != 0) benchmark::DoNotOptimize(loader.next().features.data());
+  }
+}
+// A loader whose four workers are amid functions of 0.2 ms.
+void BM_destroy(benchmark::State& state) {
+  const mt::Dataset slow = many(std::chrono::microseconds(200));
+  for (auto _ : state) {
+    state.PauseTiming();
+    auto loader = std::make_unique<mt::DataLoader<float>>(
+        slow, mt::DataLoaderOptions{.shuffle = true, .loading = {.workers = 4}});
+    loader->next();
+    state.ResumeTiming();
+    loader.reset();
+  }
+}
+
 }  // namespace
 
 BENCHMARK(BM_limit)->ArgName("columns")->Arg(10)->Arg(768)->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(BM_mapped)->ArgNames({"columns", "workers"})->ArgsProduct({{10, 768}, {0, 1, 2}})->UseRealTime();
 BENCHMARK(BM_blocks)->ArgNames({"columns", "workers"})->ArgsProduct({{10, 768}, {0, 1, 2}})->UseRealTime();
 BENCHMARK(BM_memory)->ArgNames({"columns", "threads"})->ArgsProduct({{10, 768}, {1, 2}})->UseRealTime();
+BENCHMARK(BM_cold)->ArgNames({"columns", "workers"})->Args({0, 0})->ArgsProduct({{10, 768}, {1, 2}})->UseRealTime();
+BENCHMARK(BM_train_S1)->ArgNames({"batch", "file"})->ArgsProduct({{32, 128, 512}, {0, 1}})->UseRealTime();
+BENCHMARK(BM_train_S4)->ArgNames({"batch", "file"})->ArgsProduct({{32, 128, 1024}, {0, 1}})->UseRealTime();
+BENCHMARK(BM_seek)->ArgNames({"workers", "batch"})->Args({0, 0})->Args({0, 1})->Args({1, 1})->UseRealTime();
+BENCHMARK(BM_destroy)->Iterations(20)->UseRealTime();

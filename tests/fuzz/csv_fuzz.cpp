@@ -12,26 +12,17 @@
 #include <minitrain/data/csv_report.hpp>
 #include <minitrain/data/csv_size.hpp>
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <optional>
+
+#include "support.hpp"
 
 namespace mt = minitrain;
 
 namespace {
 
-void require(bool condition) {
-  if (!condition) __builtin_trap();
-}
-
-// The bytes as a file in memory that has a path.
-std::string file_with(const std::uint8_t* data, std::size_t size) {
-  static const int file = ::memfd_create("csv", 0);
-  require(file >= 0 && ::ftruncate(file, 0) == 0);
-  require(::pwrite(file, data, size, 0) == static_cast<ssize_t>(size));
-  return "/proc/self/fd/" + std::to_string(file);
-}
+using fuzz::file_with;
+using fuzz::require;
 
 mt::CsvOptions options_of(std::uint8_t first, std::uint8_t second) {
   const bool header = (first & 64) == 0;

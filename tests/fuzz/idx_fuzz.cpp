@@ -10,19 +10,12 @@
 #include <algorithm>
 #include <numeric>
 
+#include "support.hpp"
+
 namespace {
 
-void require(bool condition) {
-  if (!condition) __builtin_trap();
-}
-
-// The bytes as a file in memory that has a path.
-std::string file_with(const std::uint8_t* data, std::size_t size) {
-  static const int file = ::memfd_create("idx", 0);
-  require(file >= 0 && ::ftruncate(file, 0) == 0);
-  require(::pwrite(file, data, size, 0) == static_cast<ssize_t>(size));
-  return "/proc/self/fd/" + std::to_string(file);
-}
+using fuzz::file_with;
+using fuzz::require;
 
 void check_loaded(const minitrain::IdxArray& array, std::span<const std::uint8_t> bytes) {
   std::size_t expected = 1;

@@ -10,35 +10,15 @@
 
 #include <minitrain/data/row_file.hpp>
 
-#include <sys/mman.h>
-
 #include <algorithm>
+
+#include "support.hpp"
 
 namespace mt = minitrain;
 
 namespace {
 
-void require(bool condition) {
-  if (!condition) __builtin_trap();
-}
-
-std::string file_of(std::string_view input) {
-  if (input.empty() || input[0] != '{') return std::string(input);
-  const std::string_view header = input.substr(0, input.find('\n'));
-  std::string file(8, '\0');
-  for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<char>(std::uint64_t{header.size()} >> (8 * i));
-  file += header;
-  if (header.size() < input.size()) file += input.substr(header.size() + 1);
-  return file;
-}
-
-// The bytes as a file in memory that has a path.
-std::string path_of(std::string_view bytes) {
-  static const int file = ::memfd_create("rows", 0);
-  require(file >= 0 && ::ftruncate(file, 0) == 0);
-  require(::pwrite(file, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
-  return "/proc/self/fd/" + std::to_string(file);
-}
+using fuzz::require;
 
 // The bits of all samples.
 std::vector<std::uint32_t> bits_of(const mt::Dataset& data) {
@@ -57,8 +37,8 @@ std::vector<std::uint32_t> bits_of(const mt::Dataset& data) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::string copy = "/dev/shm/row_file_fuzz-" + std::to_string(::getpid()) + ".rows";
-  const std::string file = file_of({reinterpret_cast<const char*>(data), size});
-  const std::string path = path_of(file);
+  const std::string file = fuzz::safetensors_of({reinterpret_cast<const char*>(data), size});
+  const std::string path = fuzz::file_with(file);
   try {
     const mt::Dataset rows = mt::open_row_file(path, {.non_finite = mt::NonFinite::keep});
     const mt::RowLayout layout = mt::row_file_layout(path);

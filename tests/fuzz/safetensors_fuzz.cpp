@@ -19,24 +19,14 @@
 #include <string_view>
 #include <vector>
 
+#include "support.hpp"
+
 namespace {
+
+using fuzz::require;
 
 using minitrain::NamedTensor;
 using minitrain::SafetensorsFile;
-
-void require(bool condition) {
-  if (!condition) __builtin_trap();
-}
-
-std::string file_of(std::string_view input) {
-  if (input.empty() || input[0] != '{') return std::string(input);
-  const std::string_view header = input.substr(0, input.find('\n'));
-  std::string file(8, '\0');
-  for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<char>(std::uint64_t{header.size()} >> (8 * i));
-  file += header;
-  if (header.size() < input.size()) file += input.substr(header.size() + 1);
-  return file;
-}
 
 bool same(const NamedTensor& a, const NamedTensor& b) {
   return a.name == b.name && a.dtype == b.dtype && a.shape == b.shape &&
@@ -70,7 +60,7 @@ std::string rewritten(const SafetensorsFile& file) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string bytes = file_of({reinterpret_cast<const char*>(data), size});
+  const std::string bytes = fuzz::safetensors_of({reinterpret_cast<const char*>(data), size});
   try {
     const auto file = SafetensorsFile::from_bytes(std::as_bytes(std::span(bytes)), "f");
     check(file, bytes.size());

@@ -12,7 +12,6 @@ namespace minitrain::inline MINITRAIN_ABI {
 /// The order of every epoch: a function of (samples, seed, epoch) and of whether blocks are mixed.
 class SampleOrder {
  public:
-  SampleOrder() = default;
   SampleOrder(const Dataset& data, bool shuffle, std::uint64_t seed, const LoadingOptions& options)
       : n_(data.size()), shuffle_(shuffle), seed_(seed) {
     if (data.in_memory()) return;

@@ -23,7 +23,6 @@ constexpr PositionRange share_of(const PositionRange& range, std::size_t rank, s
 /// whole micro-batches, so that no micro-batch lies in two slots.
 class SlotLayout {
  public:
-  SlotLayout() = default;
   /// Of an epoch of n samples; `ahead`: threads fill slots for another one.
   SlotLayout(std::uint64_t n, std::uint64_t batch, std::uint64_t micro, std::size_t sample_bytes, bool ahead,
              std::size_t rank = 0, std::size_t ranks = 1) noexcept
