@@ -27,9 +27,19 @@ struct EpochRecord {
   double samples_per_second = 0;
 };
 
+/// Why fit() came back.
+enum class RunStatus {
+  finished,       // all epochs are done
+  stopped,        // request_stop()
+  early_stopped,  // TrainerOptions::early_stopping
+  interrupted,    // a signal, see train/interrupt.hpp
+  failed,         // an exception is on its way
+};
+
 /// What fit() gives back.
 struct History {
   std::vector<EpochRecord> epochs{};
+  RunStatus status = RunStatus::finished;
 
   /// Optimizer steps of all epochs; of one that went on after a stop, also those from before it.
   std::size_t steps() const noexcept {
