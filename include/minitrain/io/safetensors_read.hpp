@@ -57,6 +57,9 @@ class SafetensorsFile {
     return &header_.tensors[*found];
   }
 
+  /// Whether the file had checksums, which then were right.
+  bool has_checksums() const noexcept { return has_checksums_; }
+
   /// All (key, value) pairs of the metadata but the checksums, sorted by key.
   std::span<const std::pair<std::string, std::string>> metadata() const noexcept { return header_.metadata; }
 
@@ -129,6 +132,7 @@ class SafetensorsFile {
       if (key.starts_with(checksum_prefix)) verify_tensor(name, data_begin, key, value);
     }
     std::erase_if(header_.metadata, is_checksum);
+    has_checksums_ = true;
   }
 
   void verify_tensor(std::string_view name, std::uint64_t data_begin, std::string_view key,
@@ -156,6 +160,7 @@ class SafetensorsFile {
 
   detail::io::SafetensorsHeader header_;
   std::unique_ptr<std::byte[]> data_;
+  bool has_checksums_ = false;
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI
