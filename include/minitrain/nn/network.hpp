@@ -61,6 +61,7 @@ class Network {
   const std::vector<NetworkParameter>& list() const noexcept { return list_; }
   Tensor<T, Device>& parameters() noexcept { return parameters_; }
   const Tensor<T, Device>& parameters() const noexcept { return parameters_; }
+  Tensor<T, Device>& gradients() noexcept { return gradients_; }
   const Tensor<T, Device>& gradients() const noexcept { return gradients_; }
   std::size_t input_columns() const noexcept { return stages_.front().in; }
   std::size_t output_columns() const noexcept { return stages_.back().out; }

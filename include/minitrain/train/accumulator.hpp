@@ -5,6 +5,7 @@
 #include <minitrain/data/batch.hpp>
 #include <minitrain/nn/network.hpp>
 #include <minitrain/train/objective.hpp>
+#include <minitrain/train/parts.hpp>
 #include <minitrain/train/phase_clock.hpp>
 #include <minitrain/train/queued_steps.hpp>
 #include <minitrain/train/totals.hpp>
@@ -68,12 +69,29 @@ class Accumulator {
   /// Optimizer steps done.
   std::size_t steps() const noexcept { return steps_; }
   void set_steps(std::size_t steps) noexcept { steps_ = steps; }
+  /// What has accumulated beside the gradient sums, and in fp16 the loss scale. Queued steps must be settled.
+  Window window(const Device& device) const {
+    Window window{.samples = accumulated_};
+    copy_to_host(device, totals_.view(), window.sums.data());
+    if constexpr (QueuesSteps<Device>) {
+      if (scales_loss_) window.loss_scale = queue_->loss_scale_state(device);
+    }
+    return window;
+  }
+  /// Goes on with that; the gradient sums are in network().gradients().
+  void set_window(const Device& device, const Window& window) {
+    copy_from_host(device, window.sums.data(), totals_.view());
+    accumulated_ = window.samples;
+    if constexpr (QueuesSteps<Device>) {
+      if (scales_loss_ && window.loss_scale[0] > 0) queue_->set_loss_scale_state(device, window.loss_scale);
+    }
+  }
   /// Marks the phases of steps from now on; null: does not. A watched step is never queued.
   void watch(PhaseClock* clock) noexcept { clock_ = clock; }
 
   /// Adds the gradient sum of the samples, at most network().capacity() rows at a time.
   void accumulate(const Device& device, const Batch<T, Device>& batch) {
-    for_each_part(batch, [&](const Batch<T, Device>& part) {
+    for_each_part(batch, network_.capacity(), [&](const Batch<T, Device>& part) {
       const Pass pass{seed_, steps_, accumulated_, true};
       forward_and_loss(device, part, pass, training_arguments_);
       network_.backward(device, pass, training_stages_, accumulated_ == 0);
@@ -178,7 +196,7 @@ class Accumulator {
   /// Loss and right answers on the samples; the parameters and what has accumulated stay as they are.
   Totals evaluate(const Device& device, const Batch<T, Device>& batch) {
     fill_zero(device, evaluation_totals_.view());  // an evaluation that threw may have left something
-    for_each_part(batch,
+    for_each_part(batch, network_.capacity(),
                   [&](const Batch<T, Device>& part) { forward_and_loss(device, part, Pass{}, evaluation_arguments_); });
     return totals_of(take(device, evaluation_totals_), batch.size());
   }
@@ -187,7 +205,7 @@ class Accumulator {
   void predict(const Device& device, const View<const T, Device>& x, T* host) {
     Batch<T, Device> batch;
     batch.features = x;
-    for_each_part(batch, [&](const Batch<T, Device>& part) {
+    for_each_part(batch, network_.capacity(), [&](const Batch<T, Device>& part) {
       const View<const T, Device> y = network_.forward(device, part.features, Pass{}, network_.stages());
       copy_to_host(device, y, host);
       host += y.size();
@@ -230,24 +248,6 @@ class Accumulator {
       mark(clock_, device, Phase::copy);
     }
     return totals;
-  }
-
-  /// Calls f with the batch, or with parts of it that fit the buffers.
-  template <class F>
-  void for_each_part(const Batch<T, Device>& batch, F&& f) {
-    const std::size_t rows = batch.size(), capacity = network_.capacity();
-    if (rows <= capacity) {
-      if (rows > 0) f(batch);
-      return;
-    }
-    for (std::size_t first = 0; first < rows; first += capacity) {
-      const std::size_t count = std::min(capacity, rows - first);
-      Batch<T, Device> part;
-      part.features = batch.features.rows(first, count);
-      if (!batch.targets.empty()) part.targets = batch.targets.rows(first, count);
-      if (!batch.labels.empty()) part.labels = {batch.labels.data() + first, Shape{count}};
-      f(part);
-    }
   }
 
   void measure_gradient(const Device& device) {
