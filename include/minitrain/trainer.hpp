@@ -18,6 +18,7 @@
 #include <minitrain/nn/summary.hpp>
 #include <minitrain/optim/adam.hpp>
 #include <minitrain/optim/adamw.hpp>
+#include <minitrain/optim/groups.hpp>
 #include <minitrain/optim/sgd.hpp>
 #include <minitrain/train/estimate.hpp>
 #include <minitrain/train/plan.hpp>

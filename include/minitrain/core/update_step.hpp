@@ -1,14 +1,16 @@
 #pragma once
 // What an optimizer step works on, and the rules of the device operations that run one.
 
+#include <minitrain/core/parameter_tensor.hpp>
 #include <minitrain/core/view.hpp>
 
 #include <span>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// One optimizer step over the slabs of a model. All views have the same number of elements. The mean gradient is
-/// g = gradient_sums·gradient_scale; `moments` has as many slabs as the optimizer asked for, all zero before step 1.
+/// One optimizer step over the slabs of a model. All views have the same number of elements, but for moments of another
+/// MomentLayout. The mean gradient is g = gradient_sums·gradient_scale; `moments` has as many slabs as the optimizer
+/// asked for, all zero before step 1.
 template <class T, class Device = Cpu>
 struct UpdateStep {
   View<T, Device> parameters;
@@ -20,6 +22,9 @@ struct UpdateStep {
   /// Of a step whose loss the host has not waited for: [2] on the device, gradient_scale and 1 if everything is to stay
   /// as it is, else 0. Empty: gradient_scale above.
   View<const double, Device> queued_scale{};
+  /// The tensors in the slabs, in order; what lies between them is padding. Empty: one vector of all parameters. What
+  /// treats all elements alike need not look at them, but for groups (optim/each_group.hpp).
+  std::span<const ParameterTensor> tensors{};
 };
 
 /// g += weight_decay·p, then b = momentum·b + g and p -= learning_rate·d, where d is g without momentum, b with it, and

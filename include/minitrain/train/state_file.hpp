@@ -205,8 +205,8 @@ void write_state(const Device& device, const Accumulator<T, Device>& core, const
   detail::refuse_non_finite<T>(device, core.network().parameters().view(), path);
   detail::SlabFile<T> file;
   file.add(device, core.network().list(), core.network().parameters().view(), "");
-  for (std::size_t i = 0; i < core.moments().size(); ++i) {
-    file.add(device, core.network().list(), core.moments()[i].view(),
+  for (std::size_t i = 0; i < core.optimizer_state().moments().size(); ++i) {
+    file.add(device, core.network().list(), core.optimizer_state().moments()[i].view(),
              joined({"optimizer.", core.rule().moment_name(i), "."}));
   }
   std::vector<std::pair<std::string, std::string>> metadata{{"minitrain.version", MINITRAIN_VERSION},
@@ -240,20 +240,21 @@ RunProgress read_state(const Device& device, Accumulator<T, Device>& core, std::
     throw DataError(ErrorCode::bad_number, {detail::io::shown(path), ": ", steps, " steps: this is no state of a run"});
   }
   std::vector<std::string> prefixes{""};
-  for (std::size_t i = 0; i < core.moments().size(); ++i) {
+  for (std::size_t i = 0; i < core.optimizer_state().moments().size(); ++i) {
     prefixes.push_back(joined({"optimizer.", core.rule().moment_name(i), "."}));
   }
   detail::refuse_others(file, path, core.network().list(), prefixes);
   const std::size_t size = core.network().parameters().size();
   const auto parameters = detail::read_slab<T>(file, path, core.network().list(), size, "");
   std::vector<std::vector<T>> moments;
-  for (std::size_t i = 0; i < core.moments().size(); ++i) {
+  for (std::size_t i = 0; i < core.optimizer_state().moments().size(); ++i) {
     moments.push_back(detail::read_slab<T>(file, path, core.network().list(), size,
                                            joined({"optimizer.", core.rule().moment_name(i), "."})));
   }
   core.drop(device);
   detail::put_slab(device, parameters, core.network().parameters());
-  for (std::size_t i = 0; i < moments.size(); ++i) detail::put_slab(device, moments[i], core.moments()[i]);
+  for (std::size_t i = 0; i < moments.size(); ++i)
+    detail::put_slab(device, moments[i], core.optimizer_state().moments()[i]);
   core.set_steps(steps);
   return progress;
 }
