@@ -1,6 +1,7 @@
 // Optimizer steps over the slabs: sgd_update p, b from g; adam_update p, m, v from g; see core/update_step.hpp.
-// Bytes per element: 12 (SGD), 20 (with momentum), 28 (Adam). FLOPs per element: 3 to 7, Adam about 30, a square root
-// and a division among them. Bound by memory.
+// rmsprop_update and adagrad_update the same by one kernel, form_kernel. Bytes per element: 12 (SGD), 20 (with
+// momentum, Adagrad, RMSprop), 28 (Adam), 8 more for each further moment. FLOPs per element: 3 to 7, others about 30, a
+// square root and a division among them. Bound by memory.
 //
 // A thread takes four neighbours at a time, 16 bytes of each slab, and strides over the grid; where a slab is not
 // aligned for that, and after the last four, single elements. The factors come by value, computed on the host in
@@ -21,7 +22,8 @@ struct QueuedScale {
   const double* state;  // null: the step is not queued
 
   __device__ bool leaves_all() const { return state != nullptr && state[1] != 0.0; }
-  __device__ void apply(SgdFactors<float>& f) const {
+  template <class Factors>
+  __device__ void apply(Factors& f) const {
     if (state != nullptr) f.scale = static_cast<float>(state[0]);
   }
   /// As adam_factors() does on the host.
@@ -107,6 +109,28 @@ __global__ void __launch_bounds__(cuda::quad_threads)
   }
 }
 
+__device__ inline void take_planned(RmspropFactors<float>& f, const cuda::PlannedStep& s) { f = s.rmsprop; }
+__device__ inline void take_planned(AdagradFactors<float>& f, const cuda::PlannedStep& s) { f = s.adagrad; }
+
+template <class Form, class Factors>
+__global__ void __launch_bounds__(cuda::quad_threads)
+    form_kernel(Factors f, const cuda::StepState* replay, const QueuedScale queued, std::size_t count,
+                float* parameters, const float* gradients, const MomentPointers<float> moments) {
+  if (queued.leaves_all()) return;
+  if (replay != nullptr) take_planned(f, replay->factors());
+  queued.apply(f);
+  const std::size_t step = cuda::threads_of_grid();
+  for (std::size_t i = cuda::thread_of_grid(); i < count; i += step) {
+    Lane p{parameters[i]}, s[Form::moments];
+#pragma unroll
+    for (int k = 0; k < Form::moments; ++k) s[k] = Lane{moments.slab[k][i]};
+    cuda::form_element(Form{}, f, p, Lane{gradients[i]}, s);
+    parameters[i] = p.v;
+#pragma unroll
+    for (int k = 0; k < Form::moments; ++k) moments.slab[k][i] = s[k].v;
+  }
+}
+
 template <Momentum Kind>
 void run_sgd(const Cuda& device, const SgdFactors<float>& f, const UpdateStep<float, Cuda>& s) {
   float* const b = Kind == Momentum::none ? nullptr : s.moments[0].data();
@@ -124,6 +148,15 @@ void run_adam(const Cuda& device, const AdamRule& rule, const AdamFactors<float>
   cuda::launch(adam_kernel<L2>, cuda::quad_blocks(device, q), dim3(cuda::quad_threads), 0, device.context()->stream(),
                f, device.context()->replay(), QueuedScale{s.queued_scale.data()}, 1 - rule.beta1,
                std::sqrt(1 - rule.beta2), q, s.parameters.data(), s.gradient_sums.data(), m, v);
+}
+
+template <class Form, class Factors>
+void run_form(const Cuda& device, Form, const Factors& f, const UpdateStep<float, Cuda>& s) {
+  const std::size_t count = s.parameters.size();
+  cuda::launch(form_kernel<Form, Factors>, cuda::striding_blocks(device, count, cuda::quad_threads),
+               dim3(cuda::quad_threads), 0, device.context()->stream(), f, device.context()->replay(),
+               QueuedScale{s.queued_scale.data()}, count, s.parameters.data(), s.gradient_sums.data(),
+               moment_pointers(s, Form::moments));
 }
 
 }  // namespace
@@ -144,6 +177,24 @@ void adam_update(const Cuda& device, const AdamRule& rule, const UpdateStep<floa
   if (device.context()->plan(f)) return;
   if (rule.has_l2()) return run_adam<true>(device, rule, f, step);
   run_adam<false>(device, rule, f, step);
+}
+
+void rmsprop_update(const Cuda& device, const RmspropRule& rule, const UpdateStep<float, Cuda>& step) {
+  if (step.parameters.empty()) return;
+  const auto f = rmsprop_factors<float>(rule, step.learning_rate, step.gradient_scale);
+  if (device.context()->plan(f)) return;
+  const bool moves = rule.momentum != 0;
+  if (moves && rule.centered) return run_form(device, RmspropForm<true, true>{}, f, step);
+  if (moves) return run_form(device, RmspropForm<true, false>{}, f, step);
+  if (rule.centered) return run_form(device, RmspropForm<false, true>{}, f, step);
+  run_form(device, RmspropForm<false, false>{}, f, step);
+}
+
+void adagrad_update(const Cuda& device, const AdagradRule& rule, const UpdateStep<float, Cuda>& step) {
+  if (step.parameters.empty()) return;
+  const auto f = adagrad_factors<float>(rule, step.learning_rate, step.gradient_scale, step.step);
+  if (device.context()->plan(f)) return;
+  run_form(device, AdagradForm{}, f, step);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

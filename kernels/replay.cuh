@@ -19,6 +19,8 @@ struct PlannedStep {
   union {
     SgdFactors<float> sgd;
     AdamFactors<float> adam;
+    RmspropFactors<float> rmsprop;
+    AdagradFactors<float> adagrad;
   };
 };
 

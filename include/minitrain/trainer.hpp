@@ -16,9 +16,11 @@
 #include <minitrain/nn/sequential.hpp>
 #include <minitrain/nn/softmax.hpp>
 #include <minitrain/nn/summary.hpp>
+#include <minitrain/optim/adagrad.hpp>
 #include <minitrain/optim/adam.hpp>
 #include <minitrain/optim/adamw.hpp>
 #include <minitrain/optim/groups.hpp>
+#include <minitrain/optim/rmsprop.hpp>
 #include <minitrain/optim/sgd.hpp>
 #include <minitrain/train/estimate.hpp>
 #include <minitrain/train/plan.hpp>

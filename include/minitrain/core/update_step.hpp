@@ -51,4 +51,26 @@ struct AdamRule {
   constexpr bool has_l2() const noexcept { return weight_decay != 0 && !decoupled; }
 };
 
+/// g += weight_decay·p, then v = alpha·v + (1 - alpha)·g²; centered, m += (1 - alpha)·(g - m) and v - m² in place of v
+/// in what follows; d = g / (sqrt(v) + epsilon), with momentum b = momentum·b + d and b in place of d; p -=
+/// learning_rate·d.
+///   rmsprop_update(device, RmspropRule, UpdateStep)      moments: v, then b if momentum > 0, then m if centered
+struct RmspropRule {
+  double alpha = 0.99;
+  double epsilon = 1e-8;
+  double momentum = 0;
+  bool centered = false;
+  double weight_decay = 0;
+};
+
+/// g += weight_decay·p, then s += g², where s begins with initial_accumulator, and
+/// p -= learning_rate / (1 + (step - 1)·learning_rate_decay) · g / (sqrt(s) + epsilon).
+///   adagrad_update(device, AdagradRule, UpdateStep)      moments: s
+struct AdagradRule {
+  double learning_rate_decay = 0;
+  double initial_accumulator = 0;
+  double epsilon = 1e-10;
+  double weight_decay = 0;
+};
+
 }  // namespace minitrain::inline MINITRAIN_ABI
