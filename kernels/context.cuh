@@ -103,6 +103,10 @@ class Cuda::Context {
     if (planned_ != nullptr) planned_->adagrad = factors;
     return planned_ != nullptr;
   }
+  bool plan(const AverageFactors<float>& factors) noexcept {
+    if (planned_ != nullptr) planned_->average = factors;
+    return planned_ != nullptr;
+  }
   /// To be made current; null where only cudaSetDevice can do that.
   CUcontext primary() const noexcept { return primary_; }
 

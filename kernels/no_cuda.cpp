@@ -128,6 +128,7 @@ void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&) { r
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void rmsprop_update(const Cuda&, const RmspropRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void adagrad_update(const Cuda&, const AdagradRule&, const UpdateStep<float, Cuda>&) { refuse(); }
+void average_update(const Cuda&, const AverageRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void gather(const Cuda&, const RowSource<float, Cuda>&, const cuda::Rows&, const View<float, Cuda>&) { refuse(); }
 void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, const cuda::Rows&, const View<float, Cuda>&) {
   refuse();

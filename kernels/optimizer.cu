@@ -1,7 +1,7 @@
 // Optimizer steps over the slabs: sgd_update p, b from g; adam_update p, m, v from g; see core/update_step.hpp.
-// rmsprop_update and adagrad_update the same by one kernel, form_kernel. Bytes per element: 12 (SGD), 20 (with
-// momentum, Adagrad, RMSprop), 28 (Adam), 8 more for each further moment. FLOPs per element: 3 to 7, others about 30, a
-// square root and a division among them. Bound by memory.
+// rmsprop_update, adagrad_update and average_update the same by one kernel, form_kernel. Bytes per element: 12 (SGD),
+// 20 (with momentum, Adagrad, RMSprop), 28 (Adam), 8 more for each further moment. FLOPs per element: 3 to 7, others
+// about 30, a square root and a division among them. Bound by memory.
 //
 // A thread takes four neighbours at a time, 16 bytes of each slab, and strides over the grid; where a slab is not
 // aligned for that, and after the last four, single elements. The factors come by value, computed on the host in
@@ -24,7 +24,9 @@ struct QueuedScale {
   __device__ bool leaves_all() const { return state != nullptr && state[1] != 0.0; }
   template <class Factors>
   __device__ void apply(Factors& f) const {
-    if (state != nullptr) f.scale = static_cast<float>(state[0]);
+    if constexpr (requires { f.scale; }) {
+      if (state != nullptr) f.scale = static_cast<float>(state[0]);
+    }
   }
   /// As adam_factors() does on the host.
   template <bool L2>
@@ -111,6 +113,7 @@ __global__ void __launch_bounds__(cuda::quad_threads)
 
 __device__ inline void take_planned(RmspropFactors<float>& f, const cuda::PlannedStep& s) { f = s.rmsprop; }
 __device__ inline void take_planned(AdagradFactors<float>& f, const cuda::PlannedStep& s) { f = s.adagrad; }
+__device__ inline void take_planned(AverageFactors<float>& f, const cuda::PlannedStep& s) { f = s.average; }
 
 template <class Form, class Factors>
 __global__ void __launch_bounds__(cuda::quad_threads)
@@ -195,6 +198,14 @@ void adagrad_update(const Cuda& device, const AdagradRule& rule, const UpdateSte
   const auto f = adagrad_factors<float>(rule, step.learning_rate, step.gradient_scale, step.step);
   if (device.context()->plan(f)) return;
   run_form(device, AdagradForm{}, f, step);
+}
+
+void average_update(const Cuda& device, const AverageRule& rule, const UpdateStep<float, Cuda>& step) {
+  if (step.parameters.empty()) return;
+  const AverageFactors<float> f{static_cast<float>(rule.weight)};
+  if (device.context()->plan(f)) return;
+  if (rule.copies_back) return run_form(device, AverageForm<true>{}, f, step);
+  run_form(device, AverageForm<false>{}, f, step);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -19,7 +19,9 @@
 #include <minitrain/optim/adagrad.hpp>
 #include <minitrain/optim/adam.hpp>
 #include <minitrain/optim/adamw.hpp>
+#include <minitrain/optim/ema.hpp>
 #include <minitrain/optim/groups.hpp>
+#include <minitrain/optim/lookahead.hpp>
 #include <minitrain/optim/rmsprop.hpp>
 #include <minitrain/optim/sgd.hpp>
 #include <minitrain/train/estimate.hpp>

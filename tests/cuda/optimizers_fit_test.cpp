@@ -65,3 +65,10 @@ TEST_CASE("A run on the GPU has the CPU's bits with RMSprop, Adagrad and groups"
   check_on_both(without_decay_on_biases(AdamW{.weight_decay = 0.1}));
   check_on_both(groups(SGD{.momentum = 0.9}, {{.match = "0.", .learning_rate_factor = 0.5}}));
 }
+
+TEST_CASE("A run on the GPU has the CPU's bits with averages and slow weights", "[exactness]") {
+  check_on_both(EMA<AdamW>{.decay = 0.9});
+  check_on_both(EMA<SGD>{.optimizer = {.momentum = 0.5}, .bias_correction = true});
+  check_on_both(Lookahead<Adam>{.k = 2});
+  check_on_both(without_decay_on_biases(EMA<Lookahead<AdamW>>{.optimizer = {.k = 3}}));
+}

@@ -37,7 +37,7 @@ class OptimizerRun {
     p_ = {device, minitrain::Shape{slab_}};
     g_ = {device, minitrain::Shape{slab_}};
     for (std::size_t i = 0; i < optimizer_.moments(); ++i) {
-      const auto layout = minitrain::moment_layout_of(optimizer_, i, tensors_);
+      const auto layout = minitrain::detail::layout_of(optimizer_, i, tensors_);
       state_.emplace_back(device, minitrain::Shape{layout.scalars_in(slab_, sizeof(T))});
     }
     for (auto& s : state_) moments_.push_back(s.view());

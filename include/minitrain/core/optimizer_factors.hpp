@@ -125,4 +125,14 @@ AdagradFactors<T> adagrad_factors(const AdagradRule& rule, double learning_rate,
           T(learning_rate / slowed), T(scale), T(rule.weight_decay)};
 }
 
+template <bool CopiesBack>
+struct AverageForm {
+  static constexpr int moments = 1;
+};
+
+template <class T>
+struct AverageFactors {
+  T weight;
+};
+
 }  // namespace minitrain::inline MINITRAIN_ABI

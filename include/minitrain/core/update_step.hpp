@@ -73,4 +73,11 @@ struct AdagradRule {
   double weight_decay = 0;
 };
 
+/// a += weight·(p - a), and then p = a if copies_back. Weight 1 is a copy, to the bit.
+///   average_update(device, AverageRule, UpdateStep)      moments: a; the gradient is not looked at
+struct AverageRule {
+  double weight = 1;
+  bool copies_back = false;
+};
+
 }  // namespace minitrain::inline MINITRAIN_ABI

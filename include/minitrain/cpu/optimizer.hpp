@@ -1,5 +1,5 @@
 #pragma once
-// sgd_update, adam_update, rmsprop_update, adagrad_update on the CPU: one pass over the slabs.
+// sgd_update, adam_update, rmsprop_update, adagrad_update, average_update on the CPU: one pass over the slabs.
 
 #include <minitrain/core/optimizer_factors.hpp>
 #include <minitrain/cpu/dispatch.hpp>
@@ -84,6 +84,14 @@ template <class T>
 void adagrad_update(const Cpu& device, const AdagradRule& rule, const UpdateStep<T, Cpu>& step) {
   const auto f = adagrad_factors<T>(rule, step.learning_rate, step.gradient_scale, step.step);
   cpu::run_form(device, AdagradForm{}, f, step);
+}
+
+/// See AverageRule.
+template <class T>
+void average_update(const Cpu& device, const AverageRule& rule, const UpdateStep<T, Cpu>& step) {
+  const AverageFactors<T> f{T(rule.weight)};
+  if (rule.copies_back) return cpu::run_form(device, AverageForm<true>{}, f, step);
+  cpu::run_form(device, AverageForm<false>{}, f, step);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

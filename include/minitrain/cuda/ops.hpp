@@ -68,6 +68,7 @@ void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&);
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&);
 void rmsprop_update(const Cuda&, const RmspropRule&, const UpdateStep<float, Cuda>&);
 void adagrad_update(const Cuda&, const AdagradRule&, const UpdateStep<float, Cuda>&);
+void average_update(const Cuda&, const AverageRule&, const UpdateStep<float, Cuda>&);
 
 // kernels/gather.cu: out[i, :] = source[row at position rows.first + i, :], out [rows.count, columns]
 void gather(const Cuda&, const RowSource<float, Cuda>&, const cuda::Rows& rows, const View<float, Cuda>& out);

@@ -2,7 +2,7 @@
 // groups(): learning rates and weight decays that differ between tensors; PyTorch's parameter groups.
 
 #include <minitrain/core/check_option.hpp>
-#include <minitrain/optim/optimizer.hpp>
+#include <minitrain/optim/wrapped.hpp>
 
 #include <cmath>
 #include <optional>
@@ -33,9 +33,10 @@ struct Groups {
   std::vector<ParameterGroup> list{};
   double learning_rate = optimizer.learning_rate;
 
-  static_assert(Optimizer::takes_groups, "this optimizer does not look at UpdateStep::tensors: it has no groups");
+  static_assert(detail::heeds_groups<Optimizer>(),
+                "this optimizer does not look at UpdateStep::tensors: it has no groups");
   static constexpr bool takes_groups = true, replayable = false;
-  static constexpr bool takes_queued_scale = Optimizer::takes_queued_scale;
+  static constexpr bool takes_queued_scale = detail::queues<Optimizer>();
 
   /// Throws OptionError for an option outside its range.
   void check() const {
@@ -52,15 +53,14 @@ struct Groups {
   std::size_t moments() const { return optimizer.moments(); }
   auto moment_name(std::size_t i) const { return optimizer.moment_name(i); }
   MomentLayout moment_layout(std::size_t i, std::span<const ParameterTensor> tensors) const {
-    if constexpr (requires { optimizer.moment_layout(i, tensors); }) return optimizer.moment_layout(i, tensors);
-    return {};
+    return detail::layout_of(optimizer, i, tensors);
   }
   std::size_t averaged_moment() const requires requires(const Optimizer& o) { o.averaged_moment(); }
   { return optimizer.averaged_moment(); }
 
   /// Throws OptionError for a group with a name that matches no tensor.
   void assign_groups(std::span<ParameterTensor> tensors) const {
-    if constexpr (requires { optimizer.assign_groups(tensors); }) optimizer.assign_groups(tensors);
+    detail::assign_groups_of(optimizer, tensors);
     std::vector<bool> found(list.size());
     for (ParameterTensor& tensor : tensors) {
       bool taken = false;

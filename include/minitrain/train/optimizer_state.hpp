@@ -5,6 +5,7 @@
 #include <minitrain/train/update_rule.hpp>
 
 #include <span>
+#include <string>
 #include <vector>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -17,8 +18,10 @@ class OptimizerState {
       : tensors_(parameter_tensors(network.list())) {
     rule.assign_groups(tensors_);
     for (std::size_t i = 0; i < rule.moments(); ++i) {
-      const MomentLayout layout = rule.moment_layout(i, tensors_);
-      moments_.emplace_back(device, Shape{layout.scalars_in(network.parameters().size(), sizeof(T))});
+      layouts_.push_back(rule.moment_layout(i, tensors_));
+      const bool whole = layouts_.back().kind != MomentLayout::Kind::per_parameter;
+      file_names_.push_back(joined({"optimizer.", rule.moment_name(i), whole ? "" : "."}));
+      moments_.emplace_back(device, Shape{layouts_.back().scalars_in(network.parameters().size(), sizeof(T))});
       views_.push_back(moments_.back().view());
     }
   }
@@ -27,6 +30,10 @@ class OptimizerState {
   std::span<const Tensor<T, Device>> moments() const noexcept { return moments_; }
   std::span<const View<T, Device>> views() const noexcept { return views_; }
   std::span<const ParameterTensor> tensors() const noexcept { return tensors_; }
+  const MomentLayout& layout(std::size_t i) const { return layouts_[i]; }
+  bool is_per_parameter(std::size_t i) const { return layouts_[i].kind == MomentLayout::Kind::per_parameter; }
+  /// The tensor's name in a state file, or what comes before the names of parameters there: "optimizer.exp_avg.".
+  const std::string& file_name(std::size_t i) const { return file_names_[i]; }
   std::size_t bytes() const noexcept {
     std::size_t sum = 0;
     for (const Tensor<T, Device>& moment : moments_) sum += moment.size() * sizeof(T);
@@ -35,6 +42,8 @@ class OptimizerState {
 
  private:
   std::vector<ParameterTensor> tensors_;
+  std::vector<MomentLayout> layouts_;
+  std::vector<std::string> file_names_;
   std::vector<Tensor<T, Device>> moments_;
   std::vector<View<T, Device>> views_;
 };

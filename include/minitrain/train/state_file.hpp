@@ -4,11 +4,12 @@
 // A weights file holds the parameters as PyTorch's nn.Sequential state dict names and shapes them: "0.weight" [out,
 // in], "0.bias" [out]. A state file is a weights file with the optimizer's moments beside them,
 // "optimizer.exp_avg.0.weight", and the counts of the run in the metadata; so any reader of safetensors finds the
-// weights in either.
+// weights in either. A moment with another layout is one tensor, "optimizer.row_var".
 
 #include <minitrain/io/safetensors.hpp>
 #include <minitrain/train/accumulator.hpp>
 #include <minitrain/train/run_progress.hpp>
+#include <minitrain/train/whole_slab.hpp>
 
 #include <charconv>
 #include <cmath>
@@ -17,12 +18,6 @@
 namespace minitrain::inline MINITRAIN_ABI {
 
 namespace detail {
-
-template <class T>
-constexpr const char* dtype_of() noexcept {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "weights files hold float or double");
-  return std::is_same_v<T, float> ? "F32" : "F64";
-}
 
 /// to[j, i] = from[i, j].
 template <class T>
@@ -64,6 +59,12 @@ class SlabFile {
       tensors_.push_back(
           {joined({prefix, p.name}), dtype_of<T>(), file_shape(p.spec), std::as_bytes(std::span(values_.back()))});
     }
+  }
+  template <class Device>
+  void add(const Device& device, const MomentLayout& layout, View<const T, Device> slab, const std::string& name) {
+    values_.emplace_back(slab.size());
+    copy_to_host(device, slab, values_.back().data());
+    tensors_.push_back(whole_slab(name, layout, values_.back()));
   }
   void write(const std::string& path, std::span<const std::pair<std::string, std::string>> metadata) const {
     write_safetensors(path, tensors_, metadata);
@@ -158,12 +159,14 @@ void write_weights(const Device& device, const Accumulator<T, Device>& core, con
 
 namespace detail {
 
-/// Throws DataError for a tensor that is none of the parameters, with one of the prefixes before its name.
+/// Throws DataError for a tensor that is neither a whole slab of a moment nor one of the parameters, with one of the
+/// prefixes before its name.
 inline void refuse_others(const SafetensorsFile& file, const std::string& path,
                           const std::vector<NetworkParameter>& list, std::span<const std::string> prefixes) {
   const auto known = [&](std::string_view name) {
     for (const std::string& prefix : prefixes) {
       if (!name.starts_with(prefix)) continue;
+      if (name == prefix) return true;
       const std::string_view rest = name.substr(prefix.size());
       for (const NetworkParameter& p : list) {
         if (p.name == rest) return true;
@@ -188,8 +191,9 @@ void read_weights(const Device& device, Accumulator<T, Device>& core, const std:
   const auto slab = detail::read_slab<T>(file, path, list, core.network().parameters().size(), "");
   std::vector<std::string> prefixes{""};
   for (const NamedTensor& tensor : file.tensors()) {  // of whatever optimizer the file was saved with
-    const std::size_t dot = tensor.name.starts_with("optimizer.") ? tensor.name.find('.', 10) : std::string::npos;
-    if (dot != std::string::npos) prefixes.push_back(tensor.name.substr(0, dot + 1));
+    if (!tensor.name.starts_with("optimizer.")) continue;
+    const std::size_t dot = tensor.name.find('.', 10);
+    prefixes.push_back(tensor.name.substr(0, dot == std::string::npos ? dot : dot + 1));
   }
   detail::refuse_others(file, path, list, prefixes);
   core.drop(device);
@@ -205,9 +209,14 @@ void write_state(const Device& device, const Accumulator<T, Device>& core, const
   detail::refuse_non_finite<T>(device, core.network().parameters().view(), path);
   detail::SlabFile<T> file;
   file.add(device, core.network().list(), core.network().parameters().view(), "");
-  for (std::size_t i = 0; i < core.optimizer_state().moments().size(); ++i) {
-    file.add(device, core.network().list(), core.optimizer_state().moments()[i].view(),
-             joined({"optimizer.", core.rule().moment_name(i), "."}));
+  const OptimizerState<T, Device>& state = core.optimizer_state();
+  for (std::size_t i = 0; i < state.moments().size(); ++i) {
+    const View<const T, Device> slab = state.moments()[i].view();
+    if (state.is_per_parameter(i)) {
+      file.add(device, core.network().list(), slab, state.file_name(i));
+    } else {
+      file.add(device, state.layout(i), slab, state.file_name(i));
+    }
   }
   std::vector<std::pair<std::string, std::string>> metadata{{"minitrain.version", MINITRAIN_VERSION},
                                                             {"minitrain.optimizer", core.rule().name()},
@@ -240,21 +249,20 @@ RunProgress read_state(const Device& device, Accumulator<T, Device>& core, std::
     throw DataError(ErrorCode::bad_number, {detail::io::shown(path), ": ", steps, " steps: this is no state of a run"});
   }
   std::vector<std::string> prefixes{""};
-  for (std::size_t i = 0; i < core.optimizer_state().moments().size(); ++i) {
-    prefixes.push_back(joined({"optimizer.", core.rule().moment_name(i), "."}));
-  }
+  OptimizerState<T, Device>& state = core.optimizer_state();
+  for (std::size_t i = 0; i < state.moments().size(); ++i) prefixes.push_back(state.file_name(i));
   detail::refuse_others(file, path, core.network().list(), prefixes);
   const std::size_t size = core.network().parameters().size();
   const auto parameters = detail::read_slab<T>(file, path, core.network().list(), size, "");
   std::vector<std::vector<T>> moments;
-  for (std::size_t i = 0; i < core.optimizer_state().moments().size(); ++i) {
-    moments.push_back(detail::read_slab<T>(file, path, core.network().list(), size,
-                                           joined({"optimizer.", core.rule().moment_name(i), "."})));
+  for (std::size_t i = 0; i < state.moments().size(); ++i) {
+    moments.push_back(state.is_per_parameter(i)
+                          ? detail::read_slab<T>(file, path, core.network().list(), size, state.file_name(i))
+                          : detail::read_whole_slab<T>(file, path, state.layout(i), state.file_name(i)));
   }
   core.drop(device);
   detail::put_slab(device, parameters, core.network().parameters());
-  for (std::size_t i = 0; i < moments.size(); ++i)
-    detail::put_slab(device, moments[i], core.optimizer_state().moments()[i]);
+  for (std::size_t i = 0; i < moments.size(); ++i) detail::put_slab(device, moments[i], state.moments()[i]);
   core.set_steps(steps);
   return progress;
 }

@@ -2,7 +2,7 @@
 // UpdateRule: an optimizer with its type forgotten, so that a trainer's type is its scalar and device alone.
 
 #include <minitrain/nn/network.hpp>
-#include <minitrain/optim/optimizer.hpp>
+#include <minitrain/optim/wrapped.hpp>
 
 #include <optional>
 #include <string>
@@ -26,16 +26,6 @@ inline std::vector<ParameterTensor> parameter_tensors(const std::vector<NetworkP
   return tensors;
 }
 
-/// What slab `i` of an optimizer's state holds for a model of these tensors.
-template <class Optimizer>
-MomentLayout moment_layout_of(const Optimizer& optimizer, std::size_t i, std::span<const ParameterTensor> tensors) {
-  if constexpr (requires { optimizer.moment_layout(i, tensors); }) {
-    return optimizer.moment_layout(i, tensors);
-  } else {
-    return {};
-  }
-}
-
 /// Bytes of an optimizer's state for a model.
 template <class T, class Device, Model M, class Optimizer>
 std::size_t moment_bytes(const M& model, const Optimizer& optimizer) {
@@ -43,7 +33,7 @@ std::size_t moment_bytes(const M& model, const Optimizer& optimizer) {
   const auto list = Network<T, Device>::list_of(describe(model), slab);
   const auto tensors = parameter_tensors(list);
   for (std::size_t i = 0; i < optimizer.moments(); ++i) {
-    scalars += moment_layout_of(optimizer, i, tensors).scalars_in(slab, sizeof(T));
+    scalars += detail::layout_of(optimizer, i, tensors).scalars_in(slab, sizeof(T));
   }
   return scalars * sizeof(T);
 }
@@ -79,7 +69,7 @@ class UpdateRuleOf final : public UpdateRule<T, Device> {
     return std::string(std::string_view(optimizer_.moment_name(i)));
   }
   MomentLayout moment_layout(std::size_t i, std::span<const ParameterTensor> tensors) const override {
-    return moment_layout_of(optimizer_, i, tensors);
+    return detail::layout_of(optimizer_, i, tensors);
   }
   std::optional<std::size_t> averaged_moment() const override {
     if constexpr (requires { optimizer_.averaged_moment(); }) {
@@ -88,24 +78,12 @@ class UpdateRuleOf final : public UpdateRule<T, Device> {
       return std::nullopt;
     }
   }
-  void assign_groups([[maybe_unused]] std::span<ParameterTensor> tensors) const override {
-    if constexpr (requires { optimizer_.assign_groups(tensors); }) optimizer_.assign_groups(tensors);
+  void assign_groups(std::span<ParameterTensor> tensors) const override {
+    detail::assign_groups_of(optimizer_, tensors);
   }
   double learning_rate() const override { return optimizer_.learning_rate; }
-  bool takes_queued_scale() const override {
-    if constexpr (requires { Optimizer::takes_queued_scale; }) {
-      return Optimizer::takes_queued_scale;
-    } else {
-      return false;
-    }
-  }
-  bool replayable() const override {
-    if constexpr (requires { Optimizer::replayable; }) {
-      return Optimizer::replayable;
-    } else {
-      return false;
-    }
-  }
+  bool takes_queued_scale() const override { return detail::queues<Optimizer>(); }
+  bool replayable() const override { return detail::replays<Optimizer>(); }
 
  private:
   Optimizer optimizer_;

@@ -74,4 +74,10 @@ MINITRAIN_INLINE void form_element(AdagradForm, const AdagradFactors<T>& f, V& p
   p = fnma(V::set(f.rate), g / (root(s[0]) + V::set(f.epsilon)), p);
 }
 
+template <bool CopiesBack, class V, class T>
+MINITRAIN_INLINE void form_element(AverageForm<CopiesBack>, const AverageFactors<T>& f, V& p, V, V* s) {
+  s[0] = fma(V::set(f.weight), p, fnma(V::set(f.weight), s[0], s[0]));
+  if constexpr (CopiesBack) p = s[0];
+}
+
 }  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA
