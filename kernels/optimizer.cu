@@ -7,7 +7,7 @@
 // aligned for that, and after the last four, single elements. The factors come by value, computed on the host in
 // double, or of a replayed step out of its plan (replay.cuh); of a queued step (cuda/step_queue.hpp), the gradient
 // scale is found on the GPU.
-#include "rows.cuh"
+#include "optimizer.cuh"
 
 #include <minitrain/cuda/ops.hpp>
 
@@ -16,29 +16,8 @@ namespace {
 
 using cuda::Lane;
 using cuda::Quads;
-
-/// Of a queued step, where there is one: the gradient scale, and whether to leave everything as it is.
-struct QueuedScale {
-  const double* state;  // null: the step is not queued
-
-  __device__ bool leaves_all() const { return state != nullptr && state[1] != 0.0; }
-  template <class Factors>
-  __device__ void apply(Factors& f) const {
-    if constexpr (requires { f.scale; }) {
-      if (state != nullptr) f.scale = static_cast<float>(state[0]);
-    }
-  }
-  /// As adam_factors() does on the host.
-  template <bool L2>
-  __device__ void apply(AdamFactors<float>& f, double forget, double root_square_weight) const {
-    if (state == nullptr) return;
-    f.scale = static_cast<float>(state[0]);
-    if constexpr (!L2) {
-      f.gradient_weight = static_cast<float>(__dmul_rn(forget, state[0]));
-      f.root_square_weight = static_cast<float>(__dmul_rn(root_square_weight, state[0]));
-    }
-  }
-};
+using cuda::QueuedScale;
+using cuda::run_form;
 
 template <Momentum Kind>
 __device__ inline void sgd_single(const SgdFactors<float>& f, float& p, float g, float& b) {
@@ -111,29 +90,6 @@ __global__ void __launch_bounds__(cuda::quad_threads)
   }
 }
 
-__device__ inline void take_planned(RmspropFactors<float>& f, const cuda::PlannedStep& s) { f = s.rmsprop; }
-__device__ inline void take_planned(AdagradFactors<float>& f, const cuda::PlannedStep& s) { f = s.adagrad; }
-__device__ inline void take_planned(AverageFactors<float>& f, const cuda::PlannedStep& s) { f = s.average; }
-
-template <class Form, class Factors>
-__global__ void __launch_bounds__(cuda::quad_threads)
-    form_kernel(Factors f, const cuda::StepState* replay, const QueuedScale queued, std::size_t count,
-                float* parameters, const float* gradients, const MomentPointers<float> moments) {
-  if (queued.leaves_all()) return;
-  if (replay != nullptr) take_planned(f, replay->factors());
-  queued.apply(f);
-  const std::size_t step = cuda::threads_of_grid();
-  for (std::size_t i = cuda::thread_of_grid(); i < count; i += step) {
-    Lane p{parameters[i]}, s[Form::moments];
-#pragma unroll
-    for (int k = 0; k < Form::moments; ++k) s[k] = Lane{moments.slab[k][i]};
-    cuda::form_element(Form{}, f, p, Lane{gradients[i]}, s);
-    parameters[i] = p.v;
-#pragma unroll
-    for (int k = 0; k < Form::moments; ++k) moments.slab[k][i] = s[k].v;
-  }
-}
-
 template <Momentum Kind>
 void run_sgd(const Cuda& device, const SgdFactors<float>& f, const UpdateStep<float, Cuda>& s) {
   float* const b = Kind == Momentum::none ? nullptr : s.moments[0].data();
@@ -151,15 +107,6 @@ void run_adam(const Cuda& device, const AdamRule& rule, const AdamFactors<float>
   cuda::launch(adam_kernel<L2>, cuda::quad_blocks(device, q), dim3(cuda::quad_threads), 0, device.context()->stream(),
                f, device.context()->replay(), QueuedScale{s.queued_scale.data()}, 1 - rule.beta1,
                std::sqrt(1 - rule.beta2), q, s.parameters.data(), s.gradient_sums.data(), m, v);
-}
-
-template <class Form, class Factors>
-void run_form(const Cuda& device, Form, const Factors& f, const UpdateStep<float, Cuda>& s) {
-  const std::size_t count = s.parameters.size();
-  cuda::launch(form_kernel<Form, Factors>, cuda::striding_blocks(device, count, cuda::quad_threads),
-               dim3(cuda::quad_threads), 0, device.context()->stream(), f, device.context()->replay(),
-               QueuedScale{s.queued_scale.data()}, count, s.parameters.data(), s.gradient_sums.data(),
-               moment_pointers(s, Form::moments));
 }
 
 }  // namespace

@@ -15,3 +15,4 @@
 #include <minitrain/cpu/optimizer.hpp>
 #include <minitrain/cpu/permute.hpp>
 #include <minitrain/cpu/softmax.hpp>
+#include <minitrain/cpu/tensor_optimizer.hpp>

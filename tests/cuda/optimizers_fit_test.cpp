@@ -11,6 +11,7 @@ using namespace test;
 
 namespace {
 
+const std::vector<Shape> shapes{{5, 6}, {3}, {1, 257}, {0}, {33, 257}, {600, 2}, {1, 1}};
 const Sequential model{Dense{6, 35}, ReLU{}, LayerNorm{35}, Dense{35, 3, false}};
 
 template <class Device, class O>
@@ -26,7 +27,7 @@ std::vector<float> trained(const Device& device, const O& optimizer) {
 /// loss was not finite.
 template <class Device, class O>
 std::vector<float> stepped(const Device& device, const O& optimizer, bool stopped = false) {
-  OptimizerRun<float, Device, O> run(device, optimizer, {{5, 6}, {3}, {1, 257}, {0}, {33, 17}, {300, 2}, {1, 1}});
+  OptimizerRun<float, Device, O> run(device, optimizer, shapes);
   [[maybe_unused]] Tensor<double, Device> scale(device, Shape{2});
   if constexpr (std::is_same_v<Device, Cuda>) {
     const double state[] = {1.0 / 8, stopped ? 1.0 : 0.0};
@@ -50,7 +51,7 @@ void check_on_both(const O& optimizer) {
     CHECK(same_bits(stepped(gpu, optimizer), stepped(host, optimizer)));
   }
   if (O::takes_queued_scale) {
-    OptimizerRun<float, Cuda, O> untouched(gpu, optimizer, {{5, 6}, {3}, {1, 257}, {0}, {33, 17}, {300, 2}, {1, 1}});
+    OptimizerRun<float, Cuda, O> untouched(gpu, optimizer, shapes);
     CHECK(same_bits(stepped(gpu, optimizer, true), untouched.everything()));
   }
 }
@@ -64,6 +65,16 @@ TEST_CASE("A run on the GPU has the CPU's bits with RMSprop, Adagrad and groups"
   check_on_both(Adagrad{.lr_decay = 0.1, .initial_accumulator_value = 0.1});
   check_on_both(without_decay_on_biases(AdamW{.weight_decay = 0.1}));
   check_on_both(groups(SGD{.momentum = 0.9}, {{.match = "0.", .learning_rate_factor = 0.5}}));
+}
+
+TEST_CASE("A run on the GPU has the CPU's bits with LAMB, LARS and Adafactor", "[exactness]") {
+  check_on_both(LAMB{.weight_decay = 0.1});
+  check_on_both(LAMB{.adapt_biases = false});
+  check_on_both(LARS{.learning_rate = 1, .weight_decay = 0.1});
+  check_on_both(LARS{.learning_rate = 0.1, .momentum = 0, .adapt_biases = false});
+  check_on_both(LARS{.learning_rate = 0.1, .nesterov = true});
+  check_on_both(Adafactor{});
+  check_on_both(without_decay_on_biases(Adafactor{.beta1 = 0.9, .weight_decay = 0.1}));
 }
 
 TEST_CASE("A run on the GPU has the CPU's bits with averages and slow weights", "[exactness]") {

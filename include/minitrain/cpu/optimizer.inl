@@ -46,7 +46,7 @@ MINITRAIN_TARGET void update_elements(Form form, const Factors& factors, std::si
   for (std::size_t i = begin; i < end; i += V::lanes) {
     const std::size_t left = end - i;
     V p = load_left<V>(parameters + i, left);
-    V s[Form::moments];
+    V s[Form::moments > 0 ? Form::moments : 1];
     for (int k = 0; k < Form::moments; ++k) s[k] = load_left<V>(moments.slab[k] + i, left);
     form_element(form, f, p, load_left<V>(gradients + i, left), s);
     store_left<V>(p, parameters + i, left);
