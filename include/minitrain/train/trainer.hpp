@@ -141,8 +141,7 @@ class Trainer {
   /// stopped: moments, counts, where in an epoch and a batch it is, schedules, history. From a callback or outside of
   /// fit(), after any step, or with samples accumulated.
   void save(const std::string& path) const {
-    write_state(device_, core_, progress_, options_.seed, path, run_fields(core_, options_),
-                run_metadata(core_, progress_));
+    write_state(device_, core_, progress_, path, run_fields(core_, options_), run_metadata(core_, progress_), best_);
   }
   /// Throws DataError when the file is damaged or not a state of this run: with every difference in model, optimizer,
   /// seed, batch size and other options, but for those that `options` allows. The trainer is unchanged then.
@@ -187,7 +186,7 @@ class Trainer {
     Snapshot snapshot = read_snapshot(core_, run_fields(core_, options_), file, path, options);
     RunState state = snapshot.state();
     RunProgress progress = progress_of(state, path, options);
-    restore_snapshot(device_, core_, snapshot);
+    restore_snapshot(device_, core_, snapshot, &best_);
     go_on(core_, progress);
     progress_ = std::move(progress);
   }
