@@ -1,4 +1,3 @@
-#include <minitrain/data/csv_reader.hpp>
 #include <minitrain/train/csv_log.hpp>
 #include <minitrain/train/jsonl_log.hpp>
 
@@ -8,6 +7,7 @@
 
 #include "io/support.hpp"
 #include "support/errors.hpp"
+#include "support/python.hpp"
 
 namespace mt = minitrain;
 using mt::ErrorCode;
@@ -187,6 +187,22 @@ TEMPLATE_TEST_CASE("a run that goes on adds to its log and repeats nothing", "[t
     log.end({});
     CHECK(lines_of(path).size() == (header ? 1 : 0) + 3);
   }
+}
+
+TEST_CASE("other programs read the logs", "[train]") {
+  const test::Folder folder;
+  mt::JsonlLog jsonl{folder / "metrics.jsonl", {.every_steps = 5}};
+  mt::CsvLog csv{folder / "metrics.csv", {.every_steps = 5}};
+  for (mt::Observer* const log : std::initializer_list<mt::Observer*>{&jsonl, &csv}) {
+    train(*log, 0, 10);
+    log->message(mt::Severity::warning, "a \"quoted\",\n\xC3\xA4 text");
+    log->message(mt::Severity::information, "plain");
+    log->end({.status = mt::RunStatus::early_stopped});
+  }
+  const std::string python = test::python_with("json, csv");
+  if (python.empty()) return;
+  CHECK(test::run_python(python, __FILE__, "log_interop.py", folder / "metrics.jsonl", "jsonl"));
+  CHECK(test::run_python(python, __FILE__, "log_interop.py", folder / "metrics.csv", "csv"));
 }
 
 TEST_CASE("a log that hears of no steps counts them all the same", "[train]") {

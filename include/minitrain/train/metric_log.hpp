@@ -3,6 +3,7 @@
 
 #include <minitrain/io/growing_file.hpp>
 #include <minitrain/train/callbacks.hpp>
+#include <minitrain/train/status_name.hpp>
 #include <minitrain/train/step_count.hpp>
 
 #include <array>
@@ -71,11 +72,6 @@ inline std::string metric_text(Metric metric, double value) {
   if (!std::isfinite(value)) return {};
   if (metric == Metric::samples) return std::to_string(static_cast<std::uint64_t>(value));
   return joined({value});
-}
-
-inline const char* name_of(RunStatus status) noexcept {
-  constexpr const char* names[] = {"finished", "stopped", "early_stopped", "interrupted", "failed"};
-  return names[static_cast<int>(status)];
 }
 
 }  // namespace detail
