@@ -42,6 +42,12 @@ class ProtobufMessage {
   }
   ProtobufMessage& message(std::uint32_t field, const ProtobufMessage& value) { return text(field, value.bytes_); }
 
+  /// The fields of another message of the same kind, behind those that are here.
+  ProtobufMessage& append(const ProtobufMessage& more) {
+    bytes_ += more.bytes_;
+    return *this;
+  }
+
   const std::string& bytes() const noexcept { return bytes_; }
 
  private:

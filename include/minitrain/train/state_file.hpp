@@ -9,6 +9,7 @@
 #include <minitrain/io/safetensors.hpp>
 #include <minitrain/train/accumulator.hpp>
 #include <minitrain/train/run_progress.hpp>
+#include <minitrain/train/transpose.hpp>
 
 #include <charconv>
 #include <cmath>
@@ -22,19 +23,6 @@ template <class T>
 constexpr const char* dtype_of() noexcept {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "weights files hold float or double");
   return std::is_same_v<T, float> ? "F32" : "F64";
-}
-
-/// to[j, i] = from[i, j].
-template <class T>
-void transpose(const T* from, std::size_t rows, std::size_t columns, T* to) {
-  constexpr std::size_t block = 32;  // both sides in the cache
-  for (std::size_t i0 = 0; i0 < rows; i0 += block) {
-    for (std::size_t j0 = 0; j0 < columns; j0 += block) {
-      for (std::size_t i = i0; i < std::min(rows, i0 + block); ++i) {
-        for (std::size_t j = j0; j < std::min(columns, j0 + block); ++j) to[j * rows + i] = from[i * columns + j];
-      }
-    }
-  }
 }
 
 inline std::vector<std::size_t> file_shape(const ParameterSpec& spec) {
