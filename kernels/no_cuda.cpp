@@ -72,7 +72,10 @@ Cuda::StepQueue& Cuda::StepQueue::operator=(StepQueue&&) noexcept = default;
 Cuda::StepQueue::~StepQueue() = default;
 std::size_t Cuda::StepQueue::size() const noexcept { return 0; }
 std::size_t Cuda::StepQueue::replayed() const noexcept { return 0; }
-void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&, double) { refuse(); }
+void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&, double, OnNonFinite, std::size_t) { refuse(); }
+void Cuda::StepQueue::clip_values(const Cuda&, const View<float, Cuda>&, const View<const double, Cuda>&, double) {
+  refuse();
+}
 bool Cuda::StepQueue::is_recorded(std::size_t) const noexcept { return false; }
 bool Cuda::StepQueue::scales_loss(const Cuda&) noexcept { return false; }
 void Cuda::StepQueue::scale_loss(const Cuda&, const View<float, Cuda>&) { refuse(); }
@@ -118,6 +121,10 @@ void layer_norm_backward(const Cuda&, cuda::Input, cuda::Input, cuda::Input, cud
                          cuda::Output, bool) {
   refuse();
 }
+void clip_values(const Cuda&, const View<float, Cuda>&, const View<const double, Cuda>&, double, const double*) {
+  refuse();
+}
+void add_gradient_squares(const Cuda&, cuda::Input, cuda::Input, bool, const View<double, Cuda>&) { refuse(); }
 void dropout_forward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
 void dropout_backward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
 void sum_of_squares(const Cuda&, const View<const float, Cuda>&, const View<double, Cuda>&) { refuse(); }

@@ -4,53 +4,29 @@
 //
 // A warp takes a chunk of 4096 elements, one partial sum per thread; a second launch of one warp adds the chunks. A
 // slab of one chunk needs no second launch.
-#include "rows.cuh"
+#include "lanes.cuh"
 
-#include <minitrain/core/gradient_norm.hpp>
 #include <minitrain/cuda/ops.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
 namespace {
 
 constexpr unsigned norm_threads = 128;  // of a block: four chunks
-constexpr std::size_t norm_lanes = SumOfSquaresOrder::lanes;
-
-/// The tree over the partial sums of a warp; every thread gets the sum.
-__device__ inline double lanes_total(double sum) {
-#pragma unroll
-  for (int away = 16; away > 0; away /= 2) {
-    sum = __dadd_rn(sum, __shfl_xor_sync(cuda::all_lanes, sum, away));
-  }
-  return sum;
-}
-
-/// The terms of a thread, so many loads on their way at a time; past the last term comes 0, which changes no sum.
-template <int Loads, class T, class Add>
-__device__ inline double add_terms(const T* terms, std::size_t count, Add add) {
-  double sum = 0.0;
-  for (std::size_t i = threadIdx.x % 32; i < count; i += Loads * norm_lanes) {
-    T value[Loads];
-#pragma unroll
-    for (int k = 0; k < Loads; ++k) value[k] = i + k * norm_lanes < count ? terms[i + k * norm_lanes] : T(0);
-#pragma unroll
-    for (int k = 0; k < Loads; ++k) sum = add(static_cast<double>(value[k]), sum);
-  }
-  return lanes_total(sum);
-}
 
 __global__ void __launch_bounds__(norm_threads)
     chunk_squares_kernel(const float* x, std::size_t count, std::size_t chunks, double* sums) {
   const std::size_t step = cuda::threads_of_grid() / 32;
   for (std::size_t chunk = cuda::thread_of_grid() / 32; chunk < chunks; chunk += step) {
     const std::size_t begin = chunk * SumOfSquaresOrder::chunk, left = count - begin;
-    const double sum = add_terms<16>(x + begin, left < SumOfSquaresOrder::chunk ? left : SumOfSquaresOrder::chunk,
-                                     [](double value, double total) { return __fma_rn(value, value, total); });
+    const double sum = cuda::add_terms<16>(x + begin, left < SumOfSquaresOrder::chunk ? left : SumOfSquaresOrder::chunk,
+                                           [](double value, double total) { return __fma_rn(value, value, total); });
     if (threadIdx.x % 32 == 0) sums[chunk] = sum;
   }
 }
 
 __global__ void __launch_bounds__(32) chunk_total_kernel(const double* sums, std::size_t chunks, double* result) {
-  const double sum = add_terms<8>(sums, chunks, [](double value, double total) { return __dadd_rn(total, value); });
+  const double sum =
+      cuda::add_terms<8>(sums, chunks, [](double value, double total) { return __dadd_rn(total, value); });
   if (threadIdx.x == 0) *result = sum;
 }
 

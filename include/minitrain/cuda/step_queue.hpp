@@ -1,6 +1,7 @@
 #pragma once
 // Cuda::StepQueue: optimizer steps that the GPU goes through while the host queues the next ones.
 
+#include <minitrain/core/gradient_clip.hpp>
 #include <minitrain/core/optimizer_factors.hpp>
 #include <minitrain/cuda/device.hpp>
 
@@ -29,7 +30,7 @@ class Cuda::StepQueue {
   static constexpr std::size_t planned_step_bytes = 2 * sizeof(std::uint64_t) + sizeof(AdamFactors<float>);
   static constexpr std::size_t totals_bytes = 4 * sizeof(double);
   static constexpr std::size_t state_bytes =
-      3 * sizeof(double) + 2 * sizeof(std::uint64_t) + capacity * (totals_bytes + planned_step_bytes);
+      3 * sizeof(double) + 3 * sizeof(std::uint64_t) + capacity * (totals_bytes + planned_step_bytes);
 
   explicit StepQueue(const Cuda& device);
   StepQueue(StepQueue&&) noexcept;
@@ -77,8 +78,13 @@ class Cuda::StepQueue {
 
   /// Ends a step: its totals [4], three of LossArguments and the sum of squares of its gradient sum, move into the
   /// queue and become zero, and scale() becomes clipped_gradient_scale(). A step without weight changes nothing; nor
-  /// does one whose gradient is past the range of fp16, where losses are scaled. Such a step is none.
-  void close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm);
+  /// does one whose gradient is past the range of fp16, where losses are scaled, nor, with OnNonFinite::skip and up to
+  /// `most_skipped` times in a row, one whose loss or sum of squares is not finite. Such a step is none.
+  void close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm,
+             OnNonFinite action = OnNonFinite::stop, std::size_t most_skipped = 0);
+  /// clip_values(), before close() and before the squares are added up.
+  void clip_values(const Cuda& device, const View<float, Cuda>& sums, const View<const double, Cuda>& totals,
+                   double limit);
   /// For UpdateStep::queued_scale.
   View<const double, Cuda> scale() const noexcept;
   /// Waits for the steps in the queue, empties it, and returns their totals; of those that were none, the last total is

@@ -2,6 +2,8 @@
 // RunProgress: how far a run is, to the sample, and how that stands in a file.
 
 #include <minitrain/io/safetensors.hpp>
+#include <minitrain/train/learning_rate.hpp>
+#include <minitrain/train/noise_scale.hpp>
 #include <minitrain/train/totals.hpp>
 
 #include <charconv>
@@ -13,12 +15,19 @@ namespace minitrain::inline MINITRAIN_ABI {
 
 /// Whole epochs, and the part of the next one that is done.
 struct RunProgress {
-  std::size_t epochs = 0;   // whole ones
-  Totals done{};            // of the unfinished epoch; done.samples is the position in its order
-  std::size_t steps = 0;    // of the unfinished epoch
-  std::size_t samples = 0;  // that an epoch has in all
-  bool restored = false;    // from a file, and nothing done since
-  std::string order{};      // in which epochs go through them: DataLoader::order()
+  std::size_t epochs = 0;              // whole ones
+  Totals done{};                       // of the unfinished epoch; done.samples is the position in its order
+  std::size_t steps = 0;               // of the unfinished epoch
+  std::size_t samples = 0;             // that an epoch has in all
+  bool restored = false;               // from a file, and nothing done since
+  std::string order{};                 // in which epochs go through them: DataLoader::order()
+  bool window = false;                 // what has accumulated is of the unfinished epoch, behind done.samples
+  std::size_t first = 0;               // epoch of the fit() that was the last to begin
+  bool goes_on = false;                // the next fit() is that one
+  std::vector<EpochRecord> history{};  // of that fit()
+  ReduceOnPlateau::State plateau{};
+  BestEpoch best{};  // for early stopping
+  NoiseScaleEstimator noise{};
 
   bool in_epoch() const noexcept { return done.samples > 0; }
   void end_epoch() noexcept {

@@ -13,12 +13,14 @@ namespace minitrain::inline MINITRAIN_ABI {
 struct Totals {
   double loss = 0, weight = 0, right = 0;
   std::size_t samples = 0;
+  std::size_t left_out = 0;  // of these, in steps whose loss or gradient was not finite, and that were none
 
   void add(const Totals& other) noexcept {
     loss += other.loss;
     weight += other.weight;
     right += other.right;
     samples += other.samples;
+    left_out += other.left_out;
   }
 };
 
@@ -34,9 +36,10 @@ inline Totals totals_of(const Sums& sums, std::size_t samples) noexcept {
 /// Means; of right answers where they are counted.
 inline Evaluation mean_of(const Totals& totals, bool counts_right_answers) noexcept {
   Evaluation result{.samples = totals.samples};
-  if (totals.samples == 0) return result;
+  const std::size_t counted = totals.samples - totals.left_out;
+  if (counted == 0) return result;
   result.loss = totals.loss / totals.weight;
-  if (counts_right_answers) result.accuracy = totals.right / static_cast<double>(totals.samples);
+  if (counts_right_answers) result.accuracy = totals.right / static_cast<double>(counted);
   return result;
 }
 

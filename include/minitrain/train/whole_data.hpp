@@ -37,6 +37,18 @@ Evaluation evaluate_all(const Device& device, Accumulator<T, Device>& core, Data
   return mean(core, totals);
 }
 
+/// y = model(x), to host memory [B, outputs].
+template <class T, class Device>
+void predict_rows(const Device& device, Accumulator<T, Device>& core, const View<const T, Device>& x, T* host) {
+  Batch<T, Device> batch;
+  batch.features = x;
+  for_each_part(batch, core.network().capacity(), [&](const Batch<T, Device>& part) {
+    const View<const T, Device> y = core.network().forward(device, part.features, Pass{}, core.network().stages());
+    copy_to_host(device, y, host);
+    host += y.size();
+  });
+}
+
 /// [samples, outputs]
 template <class T, class Device>
 Tensor<T> predict_all(const Device& device, Accumulator<T, Device>& core, DataLoader<T, Device>& loader) {
@@ -47,7 +59,7 @@ Tensor<T> predict_all(const Device& device, Accumulator<T, Device>& core, DataLo
   Tensor<T> outputs(Shape{samples, core.network().output_columns()});
   for (std::size_t at = 0; at < samples; at += rows) {
     const auto& batch = loader.next(device, 0, at, std::min(rows, samples - at));
-    core.predict(device, batch.features, outputs.data() + at * outputs.columns());
+    predict_rows(device, core, batch.features, outputs.data() + at * outputs.columns());
   }
   return outputs;
 }
