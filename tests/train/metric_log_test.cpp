@@ -17,7 +17,10 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 mt::RunInfo run_from(std::size_t steps) {
-  return {.model = "Dense{2, 1}",
+  return {.model = "Dense{2, 1}\n",
+          .loss = "MSE",
+          .optimizer = "SGD",
+          .device = "CPU",
           .first_epoch = steps / 10,
           .epochs = 3,
           .steps = steps,
@@ -47,7 +50,9 @@ void train(mt::Observer& log, std::size_t from, std::size_t to) {
                  .training = {.loss = 0.3, .accuracy = nan, .samples = 100},
                  .validation = {.loss = 1e-9, .accuracy = 0.5, .samples = 10},
                  .seconds = 2,
-                 .samples_per_second = 50});
+                 .samples_per_second = 50,
+                 .batch_size = 10,
+                 .learning_rate = 0.2});
     }
   }
 }
@@ -89,14 +94,17 @@ TEST_CASE("a log of JSON lines holds steps, epochs and messages", "[train]") {
   log.end({.status = mt::RunStatus::early_stopped});
   const std::vector<std::string> lines = lines_of(path);
   REQUIRE(lines.size() == 7);
-  CHECK(timeless(lines[0]) ==
-        R"({"event":"begin","step":0,"epoch":0,"samples":0,"learning_rate":0.1,"text":"Dense{2, 1}"})");
-  CHECK(timeless(lines[1]) ==
-        R"({"event":"step","step":5,"epoch":0,"samples":50,"loss":0.2,"learning_rate":0.1,"gradient_norm":null})");
+  CHECK(
+      timeless(lines[0]) ==
+      R"({"event":"begin","step":0,"epoch":0,"samples":0,"batch_size":10,"learning_rate":0.1,"text":"MSE, SGD, CPU"})");
+  CHECK(
+      timeless(lines[1]) ==
+      R"({"event":"step","step":5,"epoch":0,"samples":50,"loss":0.2,"batch_size":10,"learning_rate":0.1,"gradient_norm":null})");
   CHECK(timeless(lines[2]).starts_with(R"({"event":"step","step":10,"epoch":0,"samples":100,"loss":0.1,)"));
-  CHECK(timeless(lines[3]) ==
-        R"({"event":"epoch","step":10,"epoch":0,"samples":100,"loss":0.3,"accuracy":null,"validation_loss":1e-09,)"
-        R"("validation_accuracy":0.5,"epoch_seconds":2,"samples_per_second":50})");
+  CHECK(
+      timeless(lines[3]) ==
+      R"({"event":"epoch","step":10,"epoch":0,"samples":100,"loss":0.3,"accuracy":null,"validation_loss":1e-09,)"
+      R"("validation_accuracy":0.5,"batch_size":10,"learning_rate":0.2,"noise_scale":null,"epoch_seconds":2,"samples_per_second":50})");
   CHECK(timeless(lines[4]) ==
         "{\"event\":\"warning\",\"step\":10,\"epoch\":0,\"text\":\"a \\\"quoted\\\"\\u000a\xC3\xA4 text\"}");
   CHECK(timeless(lines[5]) == R"({"event":"information","step":10,"epoch":0,"text":"not UTF-8: \\xff"})");
@@ -111,18 +119,18 @@ TEST_CASE("a table of a run has one header and RFC 4180's quotes", "[train]") {
   log.message(mt::Severity::warning, "commas, \"quotes\"\nand lines");
   log.end({});
   const std::string text = test::read_all(path);
-  CHECK(
-      text.starts_with("event,step,epoch,samples,loss,accuracy,validation_loss,validation_accuracy,learning_rate,"
-                       "gradient_norm,elapsed,epoch_seconds,samples_per_second,text\r\nbegin,0,0,0,,,,,0.1,,"));
-  CHECK_THAT(text, test::ContainsSubstring("\r\nstep,10,0,100,0.1,,,,0.1,,"));
-  CHECK_THAT(text, test::ContainsSubstring("\r\nepoch,10,0,100,0.3,,1e-09,0.5,,,"));
+  CHECK(text.starts_with(
+      "event,step,epoch,samples,loss,accuracy,validation_loss,validation_accuracy,batch_size,learning_rate,"
+      "gradient_norm,noise_scale,elapsed,epoch_seconds,samples_per_second,text\r\nbegin,0,0,0,,,,,10,0.1,,,"));
+  CHECK_THAT(text, test::ContainsSubstring("\r\nstep,10,0,100,0.1,,,,10,0.1,,,"));
+  CHECK_THAT(text, test::ContainsSubstring("\r\nepoch,10,0,100,0.3,,1e-09,0.5,10,0.2,,,"));
   CHECK_THAT(text, test::ContainsSubstring(",2,50,\r\n"));
   CHECK_THAT(text, test::ContainsSubstring(",\"commas, \"\"quotes\"\" and lines\"\r\n"));
   CHECK(text.ends_with(",finished\r\n"));
   for (const std::string& line : lines_of(path)) {
     CHECK(line.back() == '\r');
     const std::string plain = line.substr(0, line.find('"'));
-    if (plain.size() == line.size()) CHECK(std::count(line.begin(), line.end(), ',') == 13);
+    if (plain.size() == line.size()) CHECK(std::count(line.begin(), line.end(), ',') == 15);
   }
 }
 
@@ -214,6 +222,15 @@ TEST_CASE("a log that hears of no steps counts them all the same", "[train]") {
   CHECK(story(path) == std::vector<std::string>{"begin 13", "epoch 20", "epoch 30", "epoch 40", "end 40"});
 }
 
+TEST_CASE("the last line of a run that was stopped has all its steps", "[train]") {
+  const test::Folder folder;
+  mt::JsonlLog log{folder / "log", {.every_steps = 0}};
+  log.begin(run_from(13));
+  log.end({.epochs = {{.epoch = 0, .steps = 10}, {.epoch = 1, .finished = false, .steps = 8}},
+           .status = mt::RunStatus::stopped});
+  CHECK(story(folder / "log") == std::vector<std::string>{"begin 13", "end 18"});
+}
+
 TEMPLATE_TEST_CASE("a file that is something else is not touched", "[train]", mt::JsonlLog, mt::CsvLog) {
   const test::Folder folder;
   const std::string path = folder / "precious";
@@ -224,6 +241,7 @@ TEMPLATE_TEST_CASE("a file that is something else is not touched", "[train]", mt
   for (const std::size_t steps : {0, 13}) {
     test::check_error<mt::DataError>(
         ErrorCode::bad_header, [&] { log.begin(run_from(steps)); }, "precious", "a name of its own");
+    log.end({.status = mt::RunStatus::failed});  // as fit() says when an observer refuses
     CHECK(test::read_all(path) == content);
   }
 }

@@ -53,10 +53,11 @@ TEST_CASE("a record of a run says running, and at the end how it went", "[train]
   CHECK_THAT(at_first, test::ContainsSubstring("\"values\": {\n    \"commit\": \"3f2a91c\",\n    \"note\": \"a "));
   CHECK_THAT(at_first, test::ContainsSubstring(mt::detail::io::quoted(__VERSION__).substr(1, 5)));
   CHECK_THAT(at_first, test::ContainsSubstring("\"minitrain\": \"" MINITRAIN_VERSION "\""));
+  for (const mt::EpochRecord& epoch : history_of(mt::RunStatus::early_stopped).epochs) record.epoch(epoch);
   record.end(history_of(mt::RunStatus::early_stopped));
   const std::string at_last = test::read_all(path);
   CHECK_THAT(at_last, test::ContainsSubstring("\"validation_loss\": null,"));
-  // 23 steps less those of the first epoch from before, 7 batches of 10 for 65 samples, and 17 before this fit().
+  // 17 before this fit(), 7 of them (65 samples in batches of 10) of its first epoch, which has 10; then 13.
   CHECK_THAT(at_last, test::ContainsSubstring("\"steps\": 33,"));
   CHECK(folder.count() == 1);
   const std::string python = test::python_with("json");
@@ -91,6 +92,8 @@ TEST_CASE("a record that cannot be written says so before training, and ends no 
   CHECK_THAT(said[0], test::ContainsSubstring("run.json"));
   test::check_error<mt::DataError>(
       mt::ErrorCode::io_error, [&] { record.begin(run); }, "No such file");
+  record.end({.status = mt::RunStatus::failed});  // as fit() says then
+  CHECK(said.size() == 1);
 }
 
 TEST_CASE("times of a record are in UTC", "[train]") {

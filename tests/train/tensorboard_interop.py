@@ -23,15 +23,16 @@ def points(accumulator, tag):
 first = run("nested/first")
 assert sorted(first.Tags()["scalars"]) == [
     "samples_per_second", "step/gradient_norm", "step/learning_rate", "step/loss", "training/accuracy",
-    "training/loss", "validation/loss"], first.Tags()
+    "training/batch_size", "training/learning_rate", "training/loss", "validation/loss"], first.Tags()
 assert points(first, "step/loss") == [(s, round(1 / s, 6)) for s in range(5, 21, 5)]
 assert points(first, "step/learning_rate") == [(s, 0.1) for s in range(5, 21, 5)]
 assert points(first, "step/gradient_norm") == [(10, 3.0), (20, 3.0)]  # NaN elsewhere
 assert points(first, "training/accuracy") == [(10, 0.75), (20, 0.75)]
 assert points(first, "training/loss") == [(10, 0.3), (20, 0.3)]
+assert points(first, "training/learning_rate") == [(10, 0.2), (20, 0.2)]
 assert points(first, "samples_per_second") == [(10, 50), (20, 50)]
 model, = first.Tensors("model")
-assert model.step == 0 and b"Dense{2, 1}; MeanSquaredError; SGD; CPU" in model.tensor_proto.string_val[0], model
+assert model.step == 0 and b"MeanSquaredError, SGD, CPU\n\n    Dense{2, 1}\n" in model.tensor_proto.string_val[0], model
 files = list((folder / "nested/first").iterdir())
 assert len(files) == 1 and files[0].name.startswith("events.out.tfevents."), files
 events = [Event.FromString(raw) for raw in RawEventFileLoader(str(files[0])).Load()]

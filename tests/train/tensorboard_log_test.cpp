@@ -13,7 +13,7 @@ namespace mt = minitrain;
 namespace {
 
 mt::RunInfo run_from(std::size_t steps) {
-  return {.model = "Dense{2, 1}",
+  return {.model = "Dense{2, 1}\n",
           .loss = "MeanSquaredError",
           .optimizer = "SGD",
           .device = "CPU",
@@ -40,7 +40,9 @@ void train(mt::Observer& log, std::size_t from, std::size_t to, double more = 0)
                  .steps = 10,
                  .training = {.loss = 0.3, .accuracy = 0.75, .samples = 100},
                  .validation = {.loss = 0.4, .accuracy = nan, .samples = 10},
-                 .samples_per_second = 50});
+                 .samples_per_second = 50,
+                 .batch_size = 10,
+                 .learning_rate = 0.2});
     }
   }
 }
@@ -110,7 +112,7 @@ TEST_CASE("TensorBoard reads the curves of a run, and of one that went on", "[tr
   train(again, 13, 20, 1);
   again.end({});
   const std::vector<std::string> events = events_of(only_file_of(folder / "nested/first"));
-  REQUIRE(events.size() == 1 + 1 + 4 * 2 + 2 + 2 * 4);
+  REQUIRE(events.size() == 1 + 1 + 4 * 2 + 2 + 2 * 6);
   CHECK(events[0].substr(0, 1) == "\x09");
   CHECK(events[0].substr(9) ==
         "\x1a\x0d"
@@ -144,7 +146,7 @@ TEST_CASE("a log for TensorBoard waits, and survives a disk that is full", "[tra
   CHECK_THAT(said[0], test::ContainsSubstring("events.out.tfevents.") && test::ContainsSubstring("File too large"));
   log.epoch({.epoch = 1, .steps = 10, .training = {.loss = 2}});
   log.end({});
-  CHECK(events_of(path).size() == 2 + 2);  // loss and speed
+  CHECK(events_of(path).size() == 2 + 4);  // loss, rate, batch and speed
 }
 
 TEST_CASE("a log for TensorBoard that cannot be written says so before training", "[train]") {

@@ -30,18 +30,20 @@ enum class Metric {
   accuracy,             // of the epoch, while training
   validation_loss,      //
   validation_accuracy,  //
-  learning_rate,        //
+  batch_size,           //
+  learning_rate,        // of the step, or the last one
   gradient_norm,        //
+  noise_scale,          //
   elapsed,              // seconds since this fit() began
   epoch_seconds,        //
   samples_per_second
 };
 
-inline constexpr std::array<std::string_view, 10> metric_names{
-    "samples",       "loss",          "accuracy", "validation_loss", "validation_accuracy",
-    "learning_rate", "gradient_norm", "elapsed",  "epoch_seconds",   "samples_per_second"};
+inline constexpr std::array<std::string_view, 12> metric_names{
+    "samples",       "loss",          "accuracy",    "validation_loss", "validation_accuracy", "batch_size",
+    "learning_rate", "gradient_norm", "noise_scale", "elapsed",         "epoch_seconds",       "samples_per_second"};
 
-/// A line of a log. `event` is begin, step, epoch, part_of_epoch (it was stopped), information, warning or end.
+/// A line of a log. `event` is begin, step, epoch, information, warning or end.
 struct MetricLine {
   std::string_view event;
   std::size_t step = 0;  // optimizer steps done, over the trainer's life
@@ -67,10 +69,11 @@ inline std::optional<std::size_t> take_count(std::string_view& text) {
   return value;
 }
 
-/// As many digits as tell the number from others; a count as a whole number. Nothing for NaN and infinity.
+/// As many digits as tell the number from others; counts as whole numbers. Nothing for NaN and infinity.
 inline std::string metric_text(Metric metric, double value) {
   if (!std::isfinite(value)) return {};
-  if (metric == Metric::samples) return std::to_string(static_cast<std::uint64_t>(value));
+  if (metric == Metric::samples || metric == Metric::batch_size)
+    return std::to_string(static_cast<std::uint64_t>(value));
   return joined({value});
 }
 
@@ -86,9 +89,9 @@ class MetricLog : public Observer {
     start_ = flushed_ = Clock::now();
     steps_.begin(info);
     said_ = false;
-    file_.emplace(path_, O_CREAT);
+    detail::io::GrowingFile file(path_, O_CREAT);
     std::string head = header();
-    file_->keep_lines([&](std::string_view line) {
+    file.keep_lines([&](std::string_view line) {
       std::optional<detail::LinePosition> at;
       if (const std::string first = std::exchange(head, {}); first.empty()) {
         at = position_of(line);
@@ -102,9 +105,12 @@ class MetricLog : public Observer {
       }
       return info.steps > 0 && at->step <= info.steps && !(at->event == "epoch" && at->epoch >= info.first_epoch);
     });
-    if (file_->size() == 0) file_->add(header());
-    detail::MetricLine line{.event = "begin", .epoch = info.first_epoch, .text = info.model};
+    if (file.size() == 0) file.add(header());
+    file_.emplace(std::move(file));
+    const std::string text = joined({info.loss, ", ", info.optimizer, ", ", info.device});
+    detail::MetricLine line{.event = "begin", .epoch = info.first_epoch, .text = text};
     line[detail::Metric::samples] = static_cast<double>(info.position);
+    line[detail::Metric::batch_size] = static_cast<double>(info.batch_size);
     line[detail::Metric::learning_rate] = info.learning_rate;
     write(line, true);
   }
@@ -115,18 +121,22 @@ class MetricLog : public Observer {
     detail::MetricLine line{.event = "step", .epoch = event.epoch};
     line[detail::Metric::samples] = static_cast<double>(event.samples);
     line[detail::Metric::loss] = event.loss;
+    line[detail::Metric::batch_size] = static_cast<double>(event.batch_size);
     line[detail::Metric::learning_rate] = event.learning_rate;
     line[detail::Metric::gradient_norm] = event.gradient_norm;
     write(line, false);
   }
   void epoch(const EpochRecord& record) final {
     steps_.epoch(record);
-    detail::MetricLine line{.event = record.finished ? "epoch" : "part_of_epoch", .epoch = record.epoch};
+    detail::MetricLine line{.event = "epoch", .epoch = record.epoch};
     line[detail::Metric::samples] = static_cast<double>(record.training.samples);
     line[detail::Metric::loss] = record.training.loss;
     line[detail::Metric::accuracy] = record.training.accuracy;
     line[detail::Metric::validation_loss] = record.validation.loss;
     line[detail::Metric::validation_accuracy] = record.validation.accuracy;
+    line[detail::Metric::batch_size] = static_cast<double>(record.batch_size);
+    line[detail::Metric::learning_rate] = record.learning_rate;
+    line[detail::Metric::noise_scale] = record.noise_scale;
     line[detail::Metric::epoch_seconds] = record.seconds;
     line[detail::Metric::samples_per_second] = record.samples_per_second;
     write(line, true);
@@ -136,6 +146,7 @@ class MetricLog : public Observer {
           true);
   }
   void end(const History& history) final {
+    steps_.end(history);
     write({.event = "end", .epoch = steps_.epoch(), .text = detail::name_of(history.status)}, true);
     file_.reset();
   }

@@ -7,6 +7,7 @@
 #include <minitrain/train/terminal.hpp>
 
 #include <ostream>
+#include <utility>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -48,6 +49,7 @@ class ProgressBar final : public Observer {
 
   void begin(const RunInfo& info) override {
     info_ = info;
+    began_ = true;
     measure_.clear();
     epoch_ = info.first_epoch;
     begin_epoch(info.position);
@@ -63,7 +65,7 @@ class ProgressBar final : public Observer {
     if (clock_.due()) show(event);
   }
   void epoch(const EpochRecord& record) override {
-    if (options_.epoch_lines || !record.finished) put_line(detail::epoch_line(record, last_epoch()));
+    if (options_.epoch_lines) put_line(detail::epoch_line(record, last_epoch()));
     measure_ = !std::isnan(record.validation.accuracy)
                    ? detail::measure_text("val. accuracy", record.validation.accuracy)
                : !std::isnan(record.validation.loss)   ? detail::measure_text("val. loss", record.validation.loss)
@@ -79,6 +81,7 @@ class ProgressBar final : public Observer {
     put_line(line);
   }
   void end(const History& history) override {
+    if (!std::exchange(began_, false)) return;  // another observer has refused the run
     constexpr const char* words[] = {"", "stopped", "stopped early", "interrupted", "failed"};
     if (history.status == RunStatus::finished) {
       put(clearing());
@@ -148,6 +151,7 @@ class ProgressBar final : public Observer {
   Clock::time_point started_{}, epoch_started_{};
   std::size_t epoch_ = 0, position_ = 0, seen_before_ = 0;
   double loss_ = 0, weight_ = 0;
+  bool began_ = false;
   bool shown_ = false;  // a bar is on the line
 };
 

@@ -94,7 +94,7 @@ inline std::string progress_line(const ProgressState& state, std::size_t columns
 
 /// "epoch 3/10: loss 0.1234, accuracy 0.97, validation loss 0.13, validation accuracy 0.96, 1.2 s, 123k samples/s"
 inline std::string epoch_line(const EpochRecord& record, std::size_t epochs) {
-  std::string line = joined({"epoch ", record.epoch + 1, "/", epochs, record.finished ? "" : ", not finished"});
+  std::string line = joined({"epoch ", record.epoch + 1, "/", epochs});
   const char* separator = ": ";
   for (const auto& [name, value] : {std::pair("loss", record.training.loss),
                                     {"accuracy", record.training.accuracy},

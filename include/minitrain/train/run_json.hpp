@@ -75,6 +75,7 @@ inline std::string machine_name() {
 inline JsonObject epoch_json(const EpochRecord& record) {
   JsonObject json;
   json.count("epoch", record.epoch).truth("finished", record.finished).count("steps", record.steps);
+  json.count("batch_size", record.batch_size).number("learning_rate", record.learning_rate);
   json.number("loss", record.training.loss).number("accuracy", record.training.accuracy);
   json.number("validation_loss", record.validation.loss);
   json.number("validation_accuracy", record.validation.accuracy).number("seconds", record.seconds);

@@ -5,6 +5,7 @@
 #include <minitrain/train/callbacks.hpp>
 #include <minitrain/train/options.hpp>
 #include <minitrain/train/run_json.hpp>
+#include <minitrain/train/step_count.hpp>
 
 #include <array>
 #include <chrono>
@@ -24,7 +25,8 @@ struct RunRecordOptions {
 /// status, times, seed and options, model, loss, optimizer, device, parameters, version, compiler, machine, and what
 /// the last epoch ended with.
 ///
-///   RunRecord record{"run.json", {.command_line = {argv, argv + argc}, .options = trainer.options()}};
+///   RunRecord record{"run.json", {.command_line = {argv, argv + argc}, .options = trainer.options(),
+///                                 .values = {{"explain", trainer.explain()}}}};
 ///   trainer.fit(train, test, {.observers = {&record}});
 ///
 /// A file that still says "running" is that of a process that was killed, or that runs.
@@ -37,12 +39,17 @@ class RunRecord final : public Observer {
   /// Throws DataError (io_error) when the file cannot be written.
   void begin(const RunInfo& info) override {
     info_ = info;
+    steps_.begin(info);
     started_ = std::chrono::system_clock::now();
     clock_ = std::chrono::steady_clock::now();
     write("running", nullptr);
+    began_ = true;
   }
   bool hears_steps() const override { return false; }
+  void epoch(const EpochRecord& record) override { steps_.epoch(record); }
   void end(const History& history) override {
+    if (!std::exchange(began_, false)) return;  // this one or another observer has refused the run
+    steps_.end(history);
     try {
       write(detail::name_of(history.status), &history);
     } catch (const DataError& error) {
@@ -67,7 +74,7 @@ class RunRecord final : public Observer {
     for (const auto& [name, value] : options_.values) values.text(name, value);
     json.object("values", values);
     if (history != nullptr) {
-      json.count("steps", info_.steps + steps_of(*history)).count("epochs", history->epochs.size());
+      json.count("steps", steps_.steps()).count("epochs", history->epochs.size());
       if (!history->epochs.empty()) json.object("last_epoch", detail::epoch_json(history->epochs.back()));
     }
     const std::string text = json.text() + "\n";
@@ -83,22 +90,18 @@ class RunRecord final : public Observer {
     json.number("learning_rate", info_.learning_rate).truth("validation", info_.has_validation);
     if (options_.options) {
       json.truth("shuffle", options_.options->shuffle).number("clip_norm", options_.options->clip_norm);
-      json.truth("profile", options_.options->profile);
+      json.number("clip_value", options_.options->clip_value).text("schedule", options_.options->schedule.name());
+      json.count("early_stopping_patience", options_.options->early_stopping.patience);
     }
     return json;
-  }
-
-  /// Of this fit(): the first record also counts what its epoch had before.
-  std::size_t steps_of(const History& history) const {
-    const std::size_t before =
-        (info_.position + std::max<std::size_t>(info_.batch_size, 1) - 1) / std::max<std::size_t>(info_.batch_size, 1);
-    return history.steps() - std::min(history.steps(), before);
   }
 
   std::string path_;
   RunRecordOptions options_;
   std::string compiler_;
   RunInfo info_{};
+  detail::StepCount steps_;
+  bool began_ = false;
   std::chrono::system_clock::time_point started_{};
   std::chrono::steady_clock::time_point clock_{};
 };

@@ -27,6 +27,11 @@ class StepCount {
     before_epoch_ = steps_;
   }
 
+  /// What was done of an epoch that was stopped, which nobody was told of.
+  void end(const History& history) {
+    if (!history.epochs.empty() && !history.epochs.back().finished) epoch(history.epochs.back());
+  }
+
   std::size_t steps() const noexcept { return steps_; }
   std::size_t epoch() const noexcept { return epoch_; }
 

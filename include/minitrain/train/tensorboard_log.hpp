@@ -19,8 +19,8 @@ struct TensorBoardOptions {
 };
 
 /// Over optimizer steps, the curves step/loss, step/learning_rate and step/gradient_norm (where it is known) every few
-/// steps; after each epoch training/loss, training/accuracy, validation/loss, validation/accuracy and
-/// samples_per_second, where there are such; and the model as text.
+/// steps; after each epoch training/loss, accuracy, learning_rate, batch_size and noise_scale, validation/loss and
+/// accuracy, and samples_per_second, where there are such; and the model as text.
 ///
 ///   TensorBoardLog log{"runs/first"};
 ///   trainer.fit(train, test, {.observers = {&log}});      // then: tensorboard --logdir runs
@@ -45,7 +45,10 @@ class TensorBoardLog final : public Observer {
     if (info.steps > 0) {
       file_->add_start(info.steps + 1);
     } else {
-      file_->add_text("model", 0, joined({info.model, "; ", info.loss, "; ", info.optimizer, "; ", info.device}));
+      std::string text = joined({info.loss, ", ", info.optimizer, ", ", info.device, "\n\n    "});
+      for (const char c : info.model)
+        text += c == '\n' ? std::string("\n    ") : std::string(1, c);  // as it is, in Markdown
+      file_->add_text("model", 0, text);
     }
     flush();
   }
@@ -62,11 +65,14 @@ class TensorBoardLog final : public Observer {
   }
   void epoch(const EpochRecord& record) override {
     steps_.epoch(record);
-    if (!file_ || !record.finished) return;
+    if (!file_) return;
     put("training/loss", record.training.loss);
     put("training/accuracy", record.training.accuracy);
     put("validation/loss", record.validation.loss);
     put("validation/accuracy", record.validation.accuracy);
+    put("training/learning_rate", record.learning_rate);
+    put("training/batch_size", static_cast<double>(record.batch_size));
+    put("training/noise_scale", record.noise_scale);
     put("samples_per_second", record.samples_per_second);
     flush();
   }
