@@ -80,6 +80,8 @@ bool Cuda::StepQueue::is_recorded(std::size_t) const noexcept { return false; }
 bool Cuda::StepQueue::scales_loss(const Cuda&) noexcept { return false; }
 void Cuda::StepQueue::scale_loss(const Cuda&, const View<float, Cuda>&) { refuse(); }
 double Cuda::StepQueue::loss_scale(const Cuda&) const { refuse(); }
+std::array<double, 2> Cuda::StepQueue::loss_scale_state(const Cuda&) const { refuse(); }
+void Cuda::StepQueue::set_loss_scale_state(const Cuda&, const std::array<double, 2>&) { refuse(); }
 View<const double, Cuda> Cuda::StepQueue::scale() const noexcept { return {}; }
 std::vector<std::array<double, 4>> Cuda::StepQueue::take(const Cuda&) { refuse(); }
 void Cuda::StepQueue::forget_graphs(const Cuda&) { refuse(); }

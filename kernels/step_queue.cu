@@ -236,6 +236,17 @@ double Cuda::StepQueue::loss_scale(const Cuda& device) const {
   return scale;
 }
 
+std::array<double, 2> Cuda::StepQueue::loss_scale_state(const Cuda& device) const {
+  cuda::LossScale state{1, 0};
+  if (state_->scaler() != nullptr) cuda::copy_to_host(device, state_->scaler(), &state, sizeof state);
+  return {state.scale, static_cast<double>(state.clean)};
+}
+
+void Cuda::StepQueue::set_loss_scale_state(const Cuda& device, const std::array<double, 2>& state) {
+  const cuda::LossScale wanted{state[0], static_cast<std::uint64_t>(state[1])};
+  if (state_->scaler() != nullptr) cuda::copy_from_host(device, &wanted, state_->scaler(), sizeof wanted);
+}
+
 bool Cuda::StepQueue::is_recorded(std::size_t samples) const noexcept {
   const Recording* const r = state_->find(samples);
   return r != nullptr && r->one;

@@ -22,22 +22,4 @@ struct Batch {
   std::size_t size() const noexcept { return features.rows(); }
 };
 
-/// Calls f with the batch, or with parts of it of at most `capacity` samples.
-template <class T, class Device, class F>
-void for_each_part(const Batch<T, Device>& batch, std::size_t capacity, F&& f) {
-  const std::size_t rows = batch.size();
-  if (rows <= capacity) {
-    if (rows > 0) f(batch);
-    return;
-  }
-  for (std::size_t first = 0; first < rows; first += capacity) {
-    const std::size_t count = std::min(capacity, rows - first);
-    Batch<T, Device> part;
-    part.features = batch.features.rows(first, count);
-    if (!batch.targets.empty()) part.targets = batch.targets.rows(first, count);
-    if (!batch.labels.empty()) part.labels = {batch.labels.data() + first, Shape{count}};
-    f(part);
-  }
-}
-
 }  // namespace minitrain::inline MINITRAIN_ABI

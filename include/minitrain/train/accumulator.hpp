@@ -4,9 +4,10 @@
 #include <minitrain/core/gradient_norm.hpp>
 #include <minitrain/data/batch.hpp>
 #include <minitrain/train/noise_probe.hpp>
+#include <minitrain/train/parts.hpp>
 #include <minitrain/train/phase_clock.hpp>
 #include <minitrain/train/queued_steps.hpp>
-#include <minitrain/train/step_rules.hpp>
+#include <minitrain/train/step_judge.hpp>
 #include <minitrain/train/totals.hpp>
 #include <minitrain/train/training_stages.hpp>
 
@@ -29,7 +30,7 @@ class Accumulator {
         evaluation_totals_(device, Shape{3}),
         training_stages_(training_stages<T, Device>(network_, *objective_)),
         seed_(seed),
-        rules_(rules) {
+        judge_(rules) {
     network_.reserve(device, rows);
     for (std::size_t i = 0; i < rule_->moments(); ++i) {
       moments_.emplace_back(device, network_.parameters().shape());
@@ -64,6 +65,23 @@ class Accumulator {
   std::size_t steps() const noexcept { return steps_; }
   std::uint64_t seed() const noexcept { return seed_; }
   void set_steps(std::size_t steps) noexcept { steps_ = steps; }
+  /// What has accumulated beside the gradient sums, and in fp16 the loss scale. Queued steps must be settled.
+  Window window(const Device& device) const {
+    Window window{.samples = accumulated_};
+    copy_to_host(device, totals_.view(), window.sums.data());
+    if constexpr (QueuesSteps<Device>) {
+      if (scales_loss_) window.loss_scale = queue_->loss_scale_state(device);
+    }
+    return window;
+  }
+  /// Goes on with that; the gradient sums are in network().gradients().
+  void set_window(const Device& device, const Window& window) {
+    copy_from_host(device, window.sums.data(), totals_.view());
+    accumulated_ = window.samples;
+    if constexpr (QueuesSteps<Device>) {
+      if (scales_loss_ && window.loss_scale[0] > 0) queue_->set_loss_scale_state(device, window.loss_scale);
+    }
+  }
   /// Marks the phases of steps from now on; null: does not. A watched step is never queued.
   void watch(PhaseClock* clock) noexcept { clock_ = clock; }
 
@@ -89,9 +107,9 @@ class Accumulator {
     mark(clock_, device, Phase::update);
     const Sums sums = take(device, totals_);
     mark(clock_, device, Phase::copy);
-    const Totals totals = settled(device, sums, std::exchange(accumulated_, 0));
+    const Totals totals = judged(device, sums, std::exchange(accumulated_, 0));
     if (!(totals.weight > 0)) return totals;  // samples that count for nothing: there is no mean to step on
-    update_.gradient_scale = clipped_gradient_scale(totals.weight, sums[3], rules_.clip_norm);
+    update_.gradient_scale = clipped_gradient_scale(totals.weight, sums[3], rules().clip_norm);
     update_.queued_scale = {};
     update_.learning_rate = learning_rate();
     update_.step = ++steps_;
@@ -104,12 +122,9 @@ class Accumulator {
   bool can_queue() const noexcept { return QueuesSteps<Device> && rule_->takes_queued_scale() && clock_ == nullptr; }
 
   /// The rate of the next step.
-  double learning_rate() const { return rules_.rate.at(steps_); }
-  /// Sets what plateaus have made of the rate.
-  void set_plateau_factor(double factor) noexcept { rules_.rate.plateau = factor; }
-  const StepRules& rules() const noexcept { return rules_; }
-  /// Of the last step's gradient sum, before clip_norm; NaN where nothing measures them.
-  double last_squares() const noexcept { return rules_.measures_gradient() ? last_squares_ : std::nan(""); }
+  double learning_rate() const { return rules().rate.at(steps_); }
+  StepJudge& judge() noexcept { return judge_; }
+  const StepRules& rules() const noexcept { return judge_.rules(); }
   /// Before the first sample of a batch: whether its update() is to find out about the noise of the gradient.
   void watch_noise(const Device& device, bool on) {
     double loss_scale = 1;
@@ -129,7 +144,7 @@ class Accumulator {
       // A step may turn out to be none: without weight, or past the range of fp16. Replayed steps after it know what to
       // do; one that is launched has its number from here.
       const bool may_be_none = scales_loss_ || !training_arguments_.class_weights.empty() ||
-                               !objective_->replayable() || rules_.non_finite.action == OnNonFinite::skip;
+                               !objective_->replayable() || rules().non_finite.action == OnNonFinite::skip;
       const bool wait = may_be_none && !queue_->is_recorded(samples);
       if (wait) settle(device, settled);
       update_.queued_scale = queue_->scale();
@@ -174,7 +189,7 @@ class Accumulator {
       const std::vector<std::size_t> samples = std::exchange(queued_samples_, {});
       steps_ -= samples.size();  // of which a device that failed may have done fewer
       for (std::size_t i = 0; i < results.size(); ++i) {
-        const Totals step = settled(device, results[i], samples[i]);
+        const Totals step = judged(device, results[i], samples[i]);
         if (!(results[i][3] < 0)) ++steps_;
         sum.add(step);
       }
@@ -215,7 +230,8 @@ class Accumulator {
   /// The last of a queued step: what it is worth, and the update.
   void close_step(const Device& device) {
     finish_gradient(device);
-    queue_->close(device, totals_.view(), rules_.clip_norm, rules_.non_finite.action, rules_.non_finite.most_skipped);
+    const NonFinitePolicy& policy = rules().non_finite;
+    queue_->close(device, totals_.view(), rules().clip_norm, policy.action, policy.most_skipped);
     rule_->run(device, update_);
   }
   /// update() where the device alone knows the scale of the gradient.
@@ -237,34 +253,15 @@ class Accumulator {
   /// Between the last micro-batch and the update: clipped by value, and measured where that is wanted.
   void finish_gradient(const Device& device) {
     noise_.before_update(device, network_, accumulated_);
-    if (rules_.clip_value != 0) clip_gradient(device);
-    if (!scales_loss_ && !rules_.measures_gradient()) return;
+    if (rules().clip_value != 0) clip(device, queue_, network_.gradients().view(), totals_.view(), rules().clip_value);
+    if (!scales_loss_ && !rules().measures_gradient()) return;
     sum_of_squares(device, View<const T, Device>(network_.gradients().view()),
                    View<double, Device>(totals_.data() + 3, Shape{1}));
   }
 
-  void clip_gradient(const Device& device) {
-    const View<T, Device> sums = network_.gradients().view();
-    const View<const double, Device> totals = totals_.view();
-    if constexpr (QueuesSteps<Device>) {
-      if (queue_) return queue_->clip_values(device, sums, totals, rules_.clip_value);
-    }
-    clip_values(device, sums, totals, rules_.clip_value);
-  }
-
-  /// What a step comes to. One that is not finite fails, unless the rules let it pass.
-  Totals settled(const Device& device, const Sums& sums, std::size_t samples) {
-    Totals totals = totals_of(sums, samples);
-    last_squares_ = sums[3];
-    if (is_finite(sums)) {
-      if (totals.weight > 0 && !(sums[3] < 0)) skipped_in_row_ = 0;
-      return totals;
-    }
-    const NonFinitePolicy& policy = rules_.non_finite;
-    if (policy.action == OnNonFinite::ignore) return totals;
-    if (policy.action == OnNonFinite::skip && ++skipped_in_row_ <= policy.most_skipped)
-      return {.samples = samples, .left_out = samples};
-    fail_non_finite(totals, steps_ + 1, all_finite(device, View<const T, Device>(network_.parameters().view())));
+  Totals judged(const Device& device, const Sums& sums, std::size_t samples) {
+    return judge_.judge(sums, samples, steps_ + 1,
+                        [&] { return all_finite(device, View<const T, Device>(network_.parameters().view())); });
   }
 
   static Sums take(const Device& device, Tensor<double, Device>& totals) {
@@ -284,10 +281,8 @@ class Accumulator {
   UpdateStep<T, Device> update_;
   std::size_t training_stages_;
   std::uint64_t seed_;
-  StepRules rules_;
-  std::size_t skipped_in_row_ = 0;  // steps
-  double last_squares_ = 0;         // of the last step's gradient sum, where it was measured
-  bool scales_loss_ = false;        // the device does, see its StepQueue
+  StepJudge judge_;
+  bool scales_loss_ = false;  // the device does, see its StepQueue
   NoiseProbe<T, Device> noise_;
   PhaseClock* clock_ = nullptr;
   std::size_t accumulated_ = 0;

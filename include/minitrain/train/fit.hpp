@@ -85,7 +85,7 @@ class Fit : private FitParts<T, Device> {
     last_epoch_ = progress.first + options.epochs;
     loader_->end_with(std::max(last_epoch_, std::size_t{1}) - 1);
     core.forget_recordings(device);
-    core.set_plateau_factor(progress.plateau.factor);
+    core.judge().rules().rate.plateau = progress.plateau.factor;
     progress.history.reserve(std::min<std::size_t>(options.epochs, 1024));
   }
 
@@ -135,7 +135,7 @@ class Fit : private FitParts<T, Device> {
   void judge(const EpochRecord& record) {
     const ReduceOnPlateau& plateau = options.reduce_on_plateau;
     if (plateau.on() && plateau.update(progress.plateau, record)) {
-      core.set_plateau_factor(progress.plateau.factor);
+      core.judge().rules().rate.plateau = progress.plateau.factor;
       audience_.message(Severity::information,
                         joined({"epoch ", record.epoch, " is no better than epoch ", progress.plateau.best.epoch,
                                 ": learning rate ", core.learning_rate(), " from now on"}));
@@ -230,7 +230,7 @@ class Fit : private FitParts<T, Device> {
                         .loss = step.loss / step.weight,
                         .batch_size = end - at,
                         .learning_rate = rate_,
-                        .gradient_norm = std::sqrt(core.last_squares()) / step.weight});
+                        .gradient_norm = std::sqrt(core.judge().last_squares()) / step.weight});
       }
       core.settle(device, totals);
     } catch (const NumericError& error) {

@@ -5,6 +5,7 @@
 #include <minitrain/core/loss_arguments.hpp>
 #include <minitrain/core/tensor.hpp>
 #include <minitrain/optim/optimizer.hpp>
+#include <minitrain/train/optimizer_options.hpp>
 
 #include <limits>
 #include <memory>
@@ -98,6 +99,7 @@ class UpdateRule {
   virtual std::size_t moments() const = 0;
   virtual std::string moment_name(std::size_t i) const = 0;
   virtual double learning_rate() const = 0;
+  virtual std::vector<std::pair<std::string, std::string>> options() const = 0;
   virtual bool takes_queued_scale() const = 0;
   virtual bool replayable() const = 0;
 };
@@ -114,6 +116,7 @@ class UpdateRuleOf final : public UpdateRule<T, Device> {
     return std::string(std::string_view(optimizer_.moment_name(i)));
   }
   double learning_rate() const override { return optimizer_.learning_rate; }
+  std::vector<std::pair<std::string, std::string>> options() const override { return optimizer_options(optimizer_); }
   bool takes_queued_scale() const override {
     if constexpr (requires { Optimizer::takes_queued_scale; }) {
       return Optimizer::takes_queued_scale;

@@ -10,7 +10,7 @@
 #include <minitrain/nn/dropout.hpp>
 #include <minitrain/nn/layer_norm.hpp>
 #include <minitrain/nn/softmax.hpp>
-#include <minitrain/train/transpose.hpp>
+#include <minitrain/train/slab_layout.hpp>
 
 #include <array>
 #include <cmath>

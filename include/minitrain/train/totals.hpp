@@ -28,6 +28,13 @@ struct Totals {
 /// not asked).
 using Sums = std::array<double, 4>;
 
+/// What has accumulated since the last update, beside the gradient sums.
+struct Window {
+  std::size_t samples = 0;
+  Sums sums{};
+  std::array<double, 2> loss_scale{};  // and the steps since it changed, where losses are scaled; otherwise 0
+};
+
 inline bool is_finite(const Sums& sums) noexcept { return std::isfinite(sums[0]) && std::isfinite(sums[3]); }
 inline Totals totals_of(const Sums& sums, std::size_t samples) noexcept {
   return {.loss = sums[0], .weight = sums[1], .right = sums[2], .samples = samples};

@@ -56,6 +56,16 @@ class Trainer {
     return evaluate_all(device_, core_, loader);
   }
 
+  /// Shows the model's outputs for the data set to metrics (train/metrics.hpp), which add up what they see:
+  ///   Confusion confusion(10);
+  ///   trainer.measure(test, confusion);
+  template <Metric... Metrics>
+  void measure(const Dataset& data, Metrics&... metrics) {
+    check_data_set(data);
+    DataLoader<T, Device> loader = whole_loader(device_, core_, options_, data);
+    measure_all(device_, core_, loader, metrics...);
+  }
+
   /// The model's output for every sample: [samples, outputs].
   Tensor<T> predict(const Dataset& data) {
     check_columns(data.feature_columns(), core_.network().input_columns());
