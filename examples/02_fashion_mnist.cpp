@@ -59,7 +59,7 @@ int main(int argc, char** argv) try {
     std::fflush(stdout);
   };
   const mt::History history = trainer.fit(train, test, callbacks);
-  if (examples::was_interrupted()) return examples::interrupted;
+  if (examples::was_interrupted()) return examples::interrupted_code();
 
   show_confusion(test, trainer.predict(test));
   std::printf("\n%zu steps in %.2f s; test accuracy %.4f\n", history.steps(), history.seconds(),
