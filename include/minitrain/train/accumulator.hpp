@@ -124,6 +124,7 @@ class Accumulator {
   /// The rate of the next step.
   double learning_rate() const { return rules().rate.at(steps_); }
   StepJudge& judge() noexcept { return judge_; }
+  const StepJudge& judge() const noexcept { return judge_; }
   const StepRules& rules() const noexcept { return judge_.rules(); }
   /// Before the first sample of a batch: whether its update() is to find out about the noise of the gradient.
   void watch_noise(const Device& device, bool on) {

@@ -1,7 +1,9 @@
 #pragma once
 // Fit: one call of Trainer::fit(), from its first batch to its last.
 
+#include <minitrain/data/fingerprint.hpp>
 #include <minitrain/train/audience.hpp>
+#include <minitrain/train/checkpointing.hpp>
 #include <minitrain/train/checks.hpp>
 #include <minitrain/train/diagnosis.hpp>
 #include <minitrain/train/loaders.hpp>
@@ -45,10 +47,14 @@ class Fit : private FitParts<T, Device> {
       return training_loader(device, core, options, training_, batch_size_);
     })));
     if (validation != nullptr) validation_loader_.reset(new Loader(whole_loader(device, core, options, *validation)));
-    check_continues(progress, loader_->samples_per_epoch(), loader_->order());
+    const std::string data = fingerprint(training);
+    check_continues(progress, loader_->samples_per_epoch(), loader_->order(), data);
+    checkpoints_.emplace(device, options, core, progress, audience_);
+    progress.data = data;
   }
 
   History run() {
+    if (options.handle_signals) interrupt_.emplace();
     begin();
     History history;
     const OnException failed([&] {
@@ -58,6 +64,7 @@ class Fit : private FitParts<T, Device> {
     });
     audience_.begin(info());
     history.status = all_epochs();
+    checkpoints_->at_end();
     if (history.status == RunStatus::early_stopped) restore_best();
     history.epochs = progress.history;
     audience_.end(history);
@@ -86,6 +93,7 @@ class Fit : private FitParts<T, Device> {
     loader_->end_with(std::max(last_epoch_, std::size_t{1}) - 1);
     core.forget_recordings(device);
     core.judge().rules().rate.plateau = progress.plateau.factor;
+    rate_ = core.rules().rate.at(std::max(core.steps(), std::size_t{1}) - 1);
     progress.history.reserve(std::min<std::size_t>(options.epochs, 1024));
   }
 
@@ -110,22 +118,27 @@ class Fit : private FitParts<T, Device> {
   RunStatus all_epochs() {
     while (progress.epochs < last_epoch_) {
       if (gave_up()) return RunStatus::early_stopped;
-      if (stop_requested) return RunStatus::stopped;
+      if (stopped()) return why_stopped();
       grow_batch();
       EpochRecord record = profiled_epoch(profiler, device, *loader_, progress, [&] {
         return with_memory_plan(device, plan_, [&] { return train_epoch(); });
       });
       if (!record.finished) {
         progress.history.push_back(record);
-        return RunStatus::stopped;
+        return why_stopped();
       }
       if (validation_loader_) record.validation = evaluate_all(device, core, *validation_loader_);
       judge(record);
       progress.history.push_back(record);
+      checkpoints_->after_epoch(watched_);
       audience_.epoch(record);
     }
     return gave_up() ? RunStatus::early_stopped : RunStatus::finished;
   }
+
+  bool interrupted() const noexcept { return interrupt_ && interrupt_->requested(); }
+  bool stopped() const noexcept { return stop_requested || interrupted(); }
+  RunStatus why_stopped() const noexcept { return interrupted() ? RunStatus::interrupted : RunStatus::stopped; }
 
   bool gave_up() const noexcept {
     return options.early_stopping.on() && progress.best.since >= options.early_stopping.patience;
@@ -141,10 +154,12 @@ class Fit : private FitParts<T, Device> {
                                 ": learning rate ", core.learning_rate(), " from now on"}));
     }
     const EarlyStopping& early = options.early_stopping;
-    if (!early.on()) return;
     const Watched& watched = early.watched;
-    if (progress.best.improve(watched.of(record), record.epoch, watched.wants_higher(), early.min_change) &&
-        early.restore_best) {
+    if (!early.on() && !options.checkpoint.on()) return;
+    const double value = watched.of(record);
+    watched_ = watched.wants_higher() ? -value : value;
+    if (!early.on()) return;
+    if (progress.best.improve(value, record.epoch, watched.wants_higher(), early.min_change) && early.restore_best) {
       copy_slab(device, core.network().parameters(), best);
     }
   }
@@ -206,23 +221,38 @@ class Fit : private FitParts<T, Device> {
     Totals& totals = progress.done;
     const bool may_queue = !audience_.hears_steps() && core.can_queue();
     try {
-      for (std::size_t at = totals.samples, end; at < progress.samples && !stop_requested; at = end) {
+      for (std::size_t at = totals.samples, end; at < progress.samples && !stopped(); at = end) {
         end = std::min(progress.samples, at + batch_size_);
-        const bool noisy = options.noise_scale_every != 0 && core.steps() % options.noise_scale_every == 0;
+        // What had accumulated when the run stopped inside a batch was not measured.
+        const std::size_t before = progress.window ? core.accumulated() : 0;
+        const bool noisy =
+            options.noise_scale_every != 0 && before == 0 && core.steps() % options.noise_scale_every == 0;
         if (options.noise_scale_every != 0) core.watch_noise(device, noisy);
         rate_ = core.learning_rate();
-        if (may_queue && !noisy) {
-          core.queue_step(device, at, end - at, loader_->is_resident(), totals, [&] { accumulate(at, end); });
+        if (may_queue && !noisy && before == 0) {
+          core.queue_step(device, at, end - at, loader_->is_resident(), totals, [&] { accumulate(at, end, false); });
+          if (checkpoints_->due_after_step()) {
+            core.settle(device, totals);
+            count_steps();
+            checkpoints_->submit();
+          }
           continue;
         }
         if (may_queue) core.settle(device, totals);
-        accumulate(at, end);
+        progress.window = false;
+        accumulate(at + before, end);
+        if (core.accumulated() < end - at) {  // interrupted inside the batch
+          progress.window = true;
+          break;
+        }
         const std::size_t steps = core.steps();
         const Totals step = core.update(device);
         totals.add(step);
         count_steps();
         if (noisy) progress.noise.add(core.take_noise(device));
-        if (core.steps() == steps || !audience_.hears_steps()) continue;  // a batch that weighs nothing makes no step
+        if (core.steps() == steps) continue;  // a batch that weighs nothing makes no step
+        if (checkpoints_->due_after_step()) checkpoints_->submit();
+        if (!audience_.hears_steps()) continue;
         audience_.step({.step = core.steps(),
                         .epoch = progress.epochs,
                         .samples = end,
@@ -240,10 +270,10 @@ class Fit : private FitParts<T, Device> {
     }
   }
 
-  /// Samples at positions [at, end) of the current epoch, in micro-batches.
-  void accumulate(std::size_t at, std::size_t end) {
+  /// Samples at positions [at, end) of the current epoch, in micro-batches, or as many of these as until an interrupt.
+  void accumulate(std::size_t at, std::size_t end, bool may_stop = true) {
     all_or_nothing(device, core, [&] {
-      for (std::size_t count; at < end; at += count) {
+      for (std::size_t count; at < end && !(may_stop && interrupted()); at += count) {
         count = std::min(core.network().capacity(), end - at);
         const Batch<T, Device>& batch = next_batch(profiler, *loader_, device, progress.epochs, at, count);
         check_read_targets(device, core.objective(), *loader_, batch);
@@ -255,10 +285,13 @@ class Fit : private FitParts<T, Device> {
   const Dataset& training_;
   const Dataset* validation_;
   Audience audience_;
+  std::optional<Checkpointing<T, Device>> checkpoints_;
+  std::optional<InterruptGuard> interrupt_;
   MemoryPlan plan_;
   std::unique_ptr<Loader> loader_, validation_loader_;
   std::size_t batch_size_ = 0, last_epoch_ = 0;
-  double rate_ = 0;  // of the last step
+  double rate_ = 0;                                            // of the last step
+  double watched_ = std::numeric_limits<double>::quiet_NaN();  // of the last epoch; less is better
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -4,6 +4,7 @@
 #include <minitrain/core/check_option.hpp>
 #include <minitrain/data/loading_options.hpp>
 #include <minitrain/train/batch_growth.hpp>
+#include <minitrain/train/checkpoint_options.hpp>
 #include <minitrain/train/early_stopping.hpp>
 #include <minitrain/train/learning_rate.hpp>
 #include <minitrain/train/non_finite.hpp>
@@ -36,6 +37,7 @@ struct TrainerOptions {
   NonFinitePolicy non_finite = {};
   std::size_t noise_scale_every = 0;  // steps: measure the noise of the gradient that often, Trainer::noise_scale();
                                       // 0: never
+  CheckpointOptions checkpoint = {};  // states of the run in a directory, written beside the training
   bool handle_signals = false;        // SIGINT and SIGTERM end fit(), which keeps what it did: RunStatus::interrupted
   bool profile = false;               // measure where bytes and seconds go: Trainer::profile(), train/profile.hpp
   LoadingOptions loading = {};        // of data that is not in memory
@@ -66,6 +68,7 @@ struct TrainerOptions {
     batch_growth.check();
     early_stopping.check();
     non_finite.check();
+    checkpoint.check("Trainer: checkpoint");
   }
 
   /// Samples of a step of that epoch.

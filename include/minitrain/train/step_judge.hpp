@@ -32,6 +32,9 @@ class StepJudge {
     fail_non_finite(totals, number, parameters_finite());
   }
 
+  std::size_t skipped_in_row() const noexcept { return skipped_in_row_; }
+  void set_skipped_in_row(std::size_t steps) noexcept { skipped_in_row_ = steps; }
+
   /// Of the last step's gradient sum, before clip_norm; NaN where nothing measures it.
   double last_squares() const noexcept {
     return rules_.measures_gradient() ? last_squares_ : std::numeric_limits<double>::quiet_NaN();

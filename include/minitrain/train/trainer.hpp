@@ -4,9 +4,18 @@
 #include <minitrain/nn/loss.hpp>
 #include <minitrain/train/explain.hpp>
 #include <minitrain/train/fit.hpp>
-#include <minitrain/train/state_file.hpp>
+#include <minitrain/train/run_state.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
+
+/// What resume() found.
+struct Resumed {
+  std::string path{};                  // empty: no checkpoint
+  std::size_t steps = 0;               // optimizer steps done
+  std::vector<std::string> skipped{};  // newer checkpoints that are damaged: a sentence for each
+
+  explicit operator bool() const noexcept { return !path.empty(); }
+};
 
 /// Trainer trainer{Cpu{}, model, loss, optimizer, {.epochs = 5, .batch_size = 32}};
 ///
@@ -46,6 +55,7 @@ class Trainer {
   /// Counts an unfinished epoch as done: the rest of its samples is not seen.
   void end_epoch() {
     refuse_in_callback("end_epoch");
+    if (progress_.window) core_.drop(device_);
     if (progress_.in_epoch()) progress_.end_epoch();
   }
 
@@ -88,6 +98,7 @@ class Trainer {
   /// Adds the gradient sum of these samples; any number of them, in as many calls as you like.
   void accumulate(const Batch<T, Device>& batch) {
     refuse_in_callback("accumulate");
+    refuse_in_window("accumulate");
     check_batch(device_, batch, core_.network().description(), core_.objective().uses_labels(),
                 core_.objective().target_range());
     const auto scope = device_.arithmetic_scope();
@@ -100,6 +111,7 @@ class Trainer {
   /// and what had accumulated dropped.
   Evaluation update() {
     refuse_in_callback("update");
+    refuse_in_window("update");
     const auto scope = device_.arithmetic_scope();
     return mean(core_, core_.update(device_));
   }
@@ -125,16 +137,32 @@ class Trainer {
     refuse_in_callback("load_weights");
     read_weights(device_, core_, path);
   }
-  /// save_weights() and what a trainer of the same model, optimizer and options needs to go on as if it had never
-  /// stopped: the optimizer's moments, steps and epochs done, and where in an epoch it is. From a callback or outside
-  /// of fit(), after any step; throws OptionError while samples are accumulated.
-  void save(const std::string& path) const { write_state(device_, core_, progress_, options_.seed, path); }
-  /// Throws DataError when the file is not a state of this model, optimizer and seed; the trainer is unchanged then.
-  /// The file does not hold the options, the learning rate or the loss: a run goes on as it began only with the same
-  /// ones. Nor does it hold the loss scale of Math::fp16, which begins anew.
-  void load(const std::string& path) {
+  /// save_weights() and all that a trainer of the same model, optimizer and options needs to go on as if it had never
+  /// stopped: moments, counts, where in an epoch and a batch it is, schedules, history. From a callback or outside of
+  /// fit(), after any step, or with samples accumulated.
+  void save(const std::string& path) const {
+    write_state(device_, core_, progress_, options_.seed, path, run_fields(core_, options_),
+                run_metadata(core_, progress_));
+  }
+  /// Throws DataError when the file is damaged or not a state of this run: with every difference in model, optimizer,
+  /// seed, batch size and other options, but for those that `options` allows. The trainer is unchanged then.
+  void load(const std::string& path, const LoadOptions& options = {}) {
     refuse_in_callback("load");
-    progress_ = read_state(device_, core_, options_.seed, path);
+    take_state(SafetensorsFile(path), path, options);
+  }
+  /// Loads the newest checkpoint of options().checkpoint.directory that is whole, where there is one: the next fit()
+  /// goes on with the one that was stopped, to its end, and gives back the history of all of it.
+  Resumed resume(const LoadOptions& options = {}) {
+    refuse_in_callback("resume");
+    if (!options_.checkpoint.on()) {
+      throw OptionError("resume: TrainerOptions::checkpoint names no directory: give one, or load() a file");
+    }
+    const NewestCheckpoint newest = CheckpointDirectory(options_.checkpoint).newest();
+    if (newest) {
+      take_state(*newest.file, newest.path, options);
+      progress_.goes_on = true;
+    }
+    return {newest.path, core_.steps(), newest.skipped};
   }
 
   /// What runs, in words: model, loss, optimizer, device, memory, the micro-batch and why.
@@ -155,6 +183,23 @@ class Trainer {
     check_data(data, core_.network().description(), core_.objective().uses_labels(), core_.objective().target_range());
   }
 
+  void take_state(const SafetensorsFile& file, const std::string& path, const LoadOptions& options) {
+    Snapshot snapshot = read_snapshot(core_, run_fields(core_, options_), file, path, options);
+    RunState state = snapshot.state();
+    RunProgress progress = progress_of(state, path, options);
+    restore_snapshot(device_, core_, snapshot);
+    go_on(core_, progress);
+    progress_ = std::move(progress);
+  }
+
+  /// An interrupt inside a batch left samples that fit() goes on with.
+  void refuse_in_window(const char* what) const {
+    if (progress_.window) {
+      throw OptionError({what, ": ", core_.accumulated(),
+                         " samples of a batch that was interrupted are accumulated: "
+                         "call fit(), which goes on with it, or end_epoch()"});
+    }
+  }
   void refuse_in_callback(const char* what) const {
     if (running_) {
       throw OptionError({what, ": called from a callback of fit(), which is training this model: call it after"});
