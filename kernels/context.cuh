@@ -95,6 +95,18 @@ class Cuda::Context {
     if (planned_ != nullptr) planned_->adam = factors;
     return planned_ != nullptr;
   }
+  bool plan(const RmspropFactors<float>& factors) noexcept {
+    if (planned_ != nullptr) planned_->rmsprop = factors;
+    return planned_ != nullptr;
+  }
+  bool plan(const AdagradFactors<float>& factors) noexcept {
+    if (planned_ != nullptr) planned_->adagrad = factors;
+    return planned_ != nullptr;
+  }
+  bool plan(const AverageFactors<float>& factors) noexcept {
+    if (planned_ != nullptr) planned_->average = factors;
+    return planned_ != nullptr;
+  }
   /// To be made current; null where only cudaSetDevice can do that.
   CUcontext primary() const noexcept { return primary_; }
 

@@ -6,7 +6,7 @@
 //
 // Squares: a warp takes a sample, and its threads are the 32 lanes of the order; a second launch of one warp adds the
 // samples.
-#include "lanes.cuh"
+#include "sums.cuh"
 
 #include <minitrain/core/gradient_clip.hpp>
 #include <minitrain/cuda/ops.hpp>
@@ -30,18 +30,19 @@ __global__ void __launch_bounds__(cuda::quad_threads)
 __global__ void __launch_bounds__(squares_threads)
     gradient_squares_kernel(std::size_t rows, const float* x, std::size_t in, const float* dy, std::size_t out,
                             double bias, double* terms) {
-  const auto square = [](double value, double total) { return __fma_rn(value, value, total); };
   const std::size_t step = cuda::threads_of_grid() / 32;
   for (std::size_t row = cuda::thread_of_grid() / 32; row < rows; row += step) {
-    const double inputs = cuda::add_terms<8>(x + row * in, in, square);
-    const double gradients = cuda::add_terms<8>(dy + row * out, out, square);
+    const double inputs = cuda::add_terms<8>(
+        in, [=](std::size_t i) { return x[row * in + i]; }, cuda::AddSquare{});
+    const double gradients = cuda::add_terms<8>(
+        out, [=](std::size_t i) { return dy[row * out + i]; }, cuda::AddSquare{});
     if (threadIdx.x % 32 == 0) terms[row] = __dmul_rn(gradients, __dadd_rn(inputs, bias));
   }
 }
 
 __global__ void __launch_bounds__(32) add_squares_kernel(const double* terms, std::size_t rows, double* sum) {
-  const double total =
-      cuda::add_terms<8>(terms, rows, [](double value, double total) { return __dadd_rn(total, value); });
+  const double total = cuda::add_terms<8>(
+      rows, [=](std::size_t i) { return terms[i]; }, cuda::AddTerm{});
   if (threadIdx.x == 0) *sum = __dadd_rn(*sum, total);
 }
 

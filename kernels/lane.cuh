@@ -11,6 +11,7 @@
 #include <minitrain/core/loss_arguments.hpp>
 #include <minitrain/core/optimizer_factors.hpp>
 #include <minitrain/core/softmax_factors.hpp>
+#include <minitrain/core/tensor_rules.hpp>
 
 #include <type_traits>
 #include <utility>
@@ -64,5 +65,6 @@ struct Lane {
 #include <minitrain/core/elements/optimizer.inl>
 #include <minitrain/core/elements/softmax_loss.inl>
 #include <minitrain/core/elements/target_loss.inl>
+#include <minitrain/core/elements/tensor_rules.inl>
 #undef MINITRAIN_ISA
 #undef MINITRAIN_INLINE

@@ -28,3 +28,4 @@
 #include "softmax.cu"
 #include "softmax_cross_entropy.cu"
 #include "step_queue.cu"
+#include "tensor_optimizer.cu"

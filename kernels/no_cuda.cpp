@@ -135,6 +135,12 @@ std::size_t first_outside(const Cuda&, const View<const std::int32_t, Cuda>&, do
 void fill_initial(const Cuda&, const InitialValues&, cuda::Output) { refuse(); }
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) { refuse(); }
+void rmsprop_update(const Cuda&, const RmspropRule&, const UpdateStep<float, Cuda>&) { refuse(); }
+void adagrad_update(const Cuda&, const AdagradRule&, const UpdateStep<float, Cuda>&) { refuse(); }
+void average_update(const Cuda&, const AverageRule&, const UpdateStep<float, Cuda>&) { refuse(); }
+void lamb_update(const Cuda&, const LambRule&, const UpdateStep<float, Cuda>&) { refuse(); }
+void lars_update(const Cuda&, const LarsRule&, const UpdateStep<float, Cuda>&) { refuse(); }
+void adafactor_update(const Cuda&, const AdafactorRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void gather(const Cuda&, const RowSource<float, Cuda>&, const cuda::Rows&, const View<float, Cuda>&) { refuse(); }
 void gather(const Cuda&, const RowSource<std::uint8_t, Cuda>&, const cuda::Rows&, const View<float, Cuda>&) {
   refuse();

@@ -4,7 +4,7 @@
 //
 // A warp takes a chunk of 4096 elements, one partial sum per thread; a second launch of one warp adds the chunks. A
 // slab of one chunk needs no second launch.
-#include "lanes.cuh"
+#include "sums.cuh"
 
 #include <minitrain/cuda/ops.hpp>
 
@@ -18,15 +18,16 @@ __global__ void __launch_bounds__(norm_threads)
   const std::size_t step = cuda::threads_of_grid() / 32;
   for (std::size_t chunk = cuda::thread_of_grid() / 32; chunk < chunks; chunk += step) {
     const std::size_t begin = chunk * SumOfSquaresOrder::chunk, left = count - begin;
-    const double sum = cuda::add_terms<16>(x + begin, left < SumOfSquaresOrder::chunk ? left : SumOfSquaresOrder::chunk,
-                                           [](double value, double total) { return __fma_rn(value, value, total); });
+    const double sum = cuda::add_terms<16>(
+        left < SumOfSquaresOrder::chunk ? left : SumOfSquaresOrder::chunk, [=](std::size_t i) { return x[begin + i]; },
+        cuda::AddSquare{});
     if (threadIdx.x % 32 == 0) sums[chunk] = sum;
   }
 }
 
 __global__ void __launch_bounds__(32) chunk_total_kernel(const double* sums, std::size_t chunks, double* result) {
-  const double sum =
-      cuda::add_terms<8>(sums, chunks, [](double value, double total) { return __dadd_rn(total, value); });
+  const double sum = cuda::add_terms<8>(
+      chunks, [=](std::size_t i) { return sums[i]; }, cuda::AddTerm{});
   if (threadIdx.x == 0) *result = sum;
 }
 

@@ -1,12 +1,13 @@
 // Optimizer steps over the slabs: sgd_update p, b from g; adam_update p, m, v from g; see core/update_step.hpp.
-// Bytes per element: 12 (SGD), 20 (with momentum), 28 (Adam). FLOPs per element: 3 to 7, Adam about 30, a square root
-// and a division among them. Bound by memory.
+// rmsprop_update, adagrad_update and average_update the same by one kernel, form_kernel. Bytes per element: 12 (SGD),
+// 20 (with momentum, Adagrad, RMSprop), 28 (Adam), 8 more for each further moment. FLOPs per element: 3 to 7, others
+// about 30, a square root and a division among them. Bound by memory.
 //
 // A thread takes four neighbours at a time, 16 bytes of each slab, and strides over the grid; where a slab is not
 // aligned for that, and after the last four, single elements. The factors come by value, computed on the host in
 // double, or of a replayed step out of its plan (replay.cuh); of a queued step (cuda/step_queue.hpp), the gradient
 // scale is found on the GPU.
-#include "rows.cuh"
+#include "optimizer.cuh"
 
 #include <minitrain/cuda/ops.hpp>
 
@@ -15,26 +16,8 @@ namespace {
 
 using cuda::Lane;
 using cuda::Quads;
-
-/// Of a queued step, where there is one: the gradient scale, and whether to leave everything as it is.
-struct QueuedScale {
-  const double* state;  // null: the step is not queued
-
-  __device__ bool leaves_all() const { return state != nullptr && state[1] != 0.0; }
-  __device__ void apply(SgdFactors<float>& f) const {
-    if (state != nullptr) f.scale = static_cast<float>(state[0]);
-  }
-  /// As adam_factors() does on the host.
-  template <bool L2>
-  __device__ void apply(AdamFactors<float>& f, double forget, double root_square_weight) const {
-    if (state == nullptr) return;
-    f.scale = static_cast<float>(state[0]);
-    if constexpr (!L2) {
-      f.gradient_weight = static_cast<float>(__dmul_rn(forget, state[0]));
-      f.root_square_weight = static_cast<float>(__dmul_rn(root_square_weight, state[0]));
-    }
-  }
-};
+using cuda::QueuedScale;
+using cuda::run_form;
 
 template <Momentum Kind>
 __device__ inline void sgd_single(const SgdFactors<float>& f, float& p, float g, float& b) {
@@ -144,6 +127,32 @@ void adam_update(const Cuda& device, const AdamRule& rule, const UpdateStep<floa
   if (device.context()->plan(f)) return;
   if (rule.has_l2()) return run_adam<true>(device, rule, f, step);
   run_adam<false>(device, rule, f, step);
+}
+
+void rmsprop_update(const Cuda& device, const RmspropRule& rule, const UpdateStep<float, Cuda>& step) {
+  if (step.parameters.empty()) return;
+  const auto f = rmsprop_factors<float>(rule, step.learning_rate, step.gradient_scale);
+  if (device.context()->plan(f)) return;
+  const bool moves = rule.momentum != 0;
+  if (moves && rule.centered) return run_form(device, RmspropForm<true, true>{}, f, step);
+  if (moves) return run_form(device, RmspropForm<true, false>{}, f, step);
+  if (rule.centered) return run_form(device, RmspropForm<false, true>{}, f, step);
+  run_form(device, RmspropForm<false, false>{}, f, step);
+}
+
+void adagrad_update(const Cuda& device, const AdagradRule& rule, const UpdateStep<float, Cuda>& step) {
+  if (step.parameters.empty()) return;
+  const auto f = adagrad_factors<float>(rule, step.learning_rate, step.gradient_scale, step.step);
+  if (device.context()->plan(f)) return;
+  run_form(device, AdagradForm{}, f, step);
+}
+
+void average_update(const Cuda& device, const AverageRule& rule, const UpdateStep<float, Cuda>& step) {
+  if (step.parameters.empty()) return;
+  const AverageFactors<float> f{static_cast<float>(rule.weight)};
+  if (device.context()->plan(f)) return;
+  if (rule.copies_back) return run_form(device, AverageForm<true>{}, f, step);
+  run_form(device, AverageForm<false>{}, f, step);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

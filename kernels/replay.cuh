@@ -16,9 +16,12 @@ inline constexpr std::size_t queue_capacity = 1024;
 /// behind.
 struct PlannedStep {
   std::uint64_t samples_ahead, steps_ahead;
+  AverageFactors<float> average;  // of the average that goes with the optimizer, where there is one
   union {
     SgdFactors<float> sgd;
     AdamFactors<float> adam;
+    RmspropFactors<float> rmsprop;
+    AdagradFactors<float> adagrad;
   };
 };
 

@@ -16,3 +16,4 @@
 #include <minitrain/cpu/optimizer.hpp>
 #include <minitrain/cpu/permute.hpp>
 #include <minitrain/cpu/softmax.hpp>
+#include <minitrain/cpu/tensor_optimizer.hpp>

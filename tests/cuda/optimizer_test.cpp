@@ -14,11 +14,17 @@ constexpr SgdRule sgd_rules[] = {
     {}, {.weight_decay = 0.1}, {.momentum = 0.9}, {.momentum = 0.9, .nesterov = true, .weight_decay = 0.1}};
 constexpr AdamRule adam_rules[] = {
     {}, {.weight_decay = 0.1}, {.weight_decay = 0.1, .decoupled = true}, {.beta1 = 0, .beta2 = 0.5, .epsilon = 1e-300}};
+constexpr RmspropRule rmsprop_rules[] = {{},
+                                         {.momentum = 0.9, .weight_decay = 0.1},
+                                         {.centered = true},
+                                         {.epsilon = 1e-300, .momentum = 0.5, .centered = true}};
+constexpr AdagradRule adagrad_rules[] = {{},
+                                         {.learning_rate_decay = 0.1, .initial_accumulator = 1, .weight_decay = 0.1}};
 
-/// Slabs of `size` elements after `first` others: parameters, gradient sums and two moments.
+/// Slabs of `size` elements after `first` others: parameters, gradient sums and three moments.
 struct HostSlabs {
   std::size_t first, size;
-  Tensor<float> p, g, m, v;
+  Tensor<float> p, g, m, v, b;
 
   HostSlabs(std::size_t first_, std::size_t size_, bool special)
       : first(first_),
@@ -26,7 +32,8 @@ struct HostSlabs {
         p(uniform(shape(), 1)),
         g(special ? mixed(matrix(), 2) : uniform(shape(), 2)),
         m(special ? mixed(matrix(), 3) : uniform(shape(), 3)),
-        v(uniform(shape(), 4)) {
+        v(uniform(shape(), 4)),
+        b(uniform(shape(), 5)) {
     for (std::size_t i = 0; i < v.size(); ++i) v[i] = std::pow(10.0f, 5 * v[i]);
     if (special) {
       for (std::size_t i = 0; i < v.size(); i += 3) v[i] = std::abs(odd_numbers[i / 3 % std::size(odd_numbers)]);
@@ -41,14 +48,21 @@ struct HostSlabs {
 template <class Device>
 struct Slabs {
   const Device& device;
-  Tensor<float, Device> p, g, m, v;
+  Tensor<float, Device> p, g, m, v, b;
   std::array<View<float, Device>, 2> moments;
+  std::array<View<float, Device>, 3> squares_first;
   UpdateStep<float, Device> step;
 
   Slabs(const Device& device_, const HostSlabs& host)
-      : device(device_), p(on(device, host.p)), g(on(device, host.g)), m(on(device, host.m)), v(on(device, host.v)) {
+      : device(device_),
+        p(on(device, host.p)),
+        g(on(device, host.g)),
+        m(on(device, host.m)),
+        v(on(device, host.v)),
+        b(on(device, host.b)) {
     const auto part = [&](auto& t) { return View<float, Device>(t.data() + host.first, Shape{host.size}); };
     moments = {part(m), part(v)};
+    squares_first = {part(v), part(m), part(b)};
     step.parameters = part(p);
     step.gradient_sums = part(g);
     step.moments = moments;
@@ -62,6 +76,7 @@ struct Slabs {
     results.add("p", device, in(p));
     results.add("m", device, in(m));
     results.add("v", device, in(v));
+    results.add("b", device, in(b));
   }
   /// All rules, one after the other; `after` each.
   template <class After>
@@ -74,6 +89,18 @@ struct Slabs {
     for (const AdamRule& rule : adam_rules) {
       ++step.step;
       adam_update(device, rule, step);
+      after();
+    }
+    step.moments = squares_first;
+    for (const RmspropRule& rule : rmsprop_rules) {
+      ++step.step;
+      rmsprop_update(device, rule, step);
+      after();
+    }
+    step.step = 0;
+    for (const AdagradRule& rule : adagrad_rules) {
+      ++step.step;
+      adagrad_update(device, rule, step);
       after();
     }
   }

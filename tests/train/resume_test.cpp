@@ -69,7 +69,7 @@ mt::TrainerOptions options_of(std::uint64_t number, const std::string& directory
   if (below(7, 2) == 0) options.schedule = mt::Warmup{.steps = 3, .then = mt::CosineDecay{.steps = 20}};
   if (below(8, 2) == 0) options.reduce_on_plateau = {.factor = 0.5, .patience = 0};
   if (below(9, 2) == 0) options.batch_growth = {.at = {1, 2}, .factor = 2};
-  if (below(10, 3) == 0) options.early_stopping = {.patience = 1, .min_change = 0.05, .restore_best = false};
+  if (below(10, 3) == 0) options.early_stopping = {.patience = 1, .min_change = 0.05};
   if (below(11, 2) == 0) options.noise_scale_every = 2;
   if (below(12, 2) == 0) options.rate_scaling = {mt::RateRule::sqrt, 16};
   options.checkpoint = {.directory = directory, .every_steps = 1 + below(13, 4)};
@@ -214,6 +214,36 @@ TEST_CASE("what an interrupted batch has accumulated can be dropped", "[train]")
   CHECK_NOTHROW(trainer.update());
 }
 #endif
+
+TEST_CASE("early stopping is remembered, with its best parameters", "[train][exactness]") {
+  const auto data = labelled(64);
+  const double losses[] = {3, 2, 2.5, 1.5, 1.6, 1.55, 1.7, 1, 0};
+  const auto value = [&](const mt::EpochRecord& e) { return losses[e.epoch]; };
+  const auto options = [&](const std::string& directory) {
+    mt::TrainerOptions o{.epochs = 9, .batch_size = 64, .early_stopping = {.patience = 3, .watched = {.value = value}}};
+    if (!directory.empty()) o.checkpoint = {.directory = directory, .keep_last = 20};
+    return o;
+  };
+  auto expected = make(options(""));
+  const auto history = expected.fit(data);
+  REQUIRE(history.status == mt::RunStatus::early_stopped);
+  for (const std::size_t stop : {1, 4, 5, 6}) {
+    const Directory directory("early");
+    auto first = make(options(directory.path));
+    first.fit(data, {.on_epoch = [&](const mt::EpochRecord& e) {
+                if (e.epoch + 1 == stop) first.request_stop();
+              }});
+    auto second = make(options(directory.path));
+    CHECK(second.resume());
+    check_same(second.fit(data), history);
+    CHECK(same_bits(second.parameters(), expected.parameters()));
+    // And once more, when it has come to its end already.
+    auto third = make(options(directory.path));
+    CHECK(third.resume());
+    check_same(third.fit(data), history);
+    CHECK(same_bits(third.parameters(), expected.parameters()));
+  }
+}
 
 TEST_CASE("a run that came to its end is not done again", "[train]") {
   const Directory directory("done");

@@ -2,6 +2,7 @@
 // that are not finite, an early end. The same on every device.
 
 #include <minitrain/data/combine.hpp>
+#include <minitrain/optim/ema.hpp>
 #include <minitrain/optim/schedules.hpp>
 #include <minitrain/trainer.hpp>
 
@@ -355,4 +356,28 @@ TEST_CASE("observers hear a run from its beginning to its end", "[train]") {
   CHECK(listener.status == mt::RunStatus::failed);
   CHECK(listener.ends == 3);
   CHECK_THROWS_AS(trainer.fit(data, {.observers = {nullptr}}), mt::OptionError);
+}
+
+TEST_CASE("averaged parameters take the place of the trained ones, and give it back", "[train]") {
+  const auto data = labelled(64);
+  const mt::EMA<mt::SGD> ema{.optimizer = {.learning_rate = 0.1}, .decay = 0.5};
+  mt::Trainer trainer{test::device(), model, mt::SoftmaxCrossEntropy{}, ema, {.epochs = 1, .batch_size = 16}};
+  std::vector<mt::Tensor<float>> after;
+  trainer.fit(data, {.on_step = [&](const mt::StepEvent&) { after.push_back(trainer.parameters()); }});
+  trainer.swap_averaged();
+  const auto averaged = trainer.parameters();
+  // Begun with the parameters of the first step: ((p1 + p2)/2 + p3)/2, ...
+  for (std::size_t i = 0; i < averaged.size(); ++i) {
+    double mean = after[0][i];
+    for (std::size_t step = 1; step < 4; ++step) mean += 0.5 * (after[step][i] - mean);
+    CHECK(averaged[i] == Approx(mean).margin(1e-6));
+  }
+  CHECK_THROWS_WITH(trainer.fit(data), ContainsSubstring("call swap_averaged() first"));
+  CHECK_THROWS_AS(trainer.update(), mt::OptionError);
+  CHECK_THROWS_AS(trainer.save("rules_test.safetensors"), mt::OptionError);
+  CHECK_NOTHROW(trainer.evaluate(data));
+  trainer.swap_averaged();
+  CHECK(same_bits(trainer.parameters(), after.back()));
+  CHECK_NOTHROW(trainer.fit(data));
+  CHECK_THROWS_WITH(make({}).swap_averaged(), ContainsSubstring("SGD keeps no averaged parameters"));
 }

@@ -1,5 +1,5 @@
 #pragma once
-// sgd_update, adam_update on the CPU: one pass over the slabs.
+// sgd_update, adam_update, rmsprop_update, adagrad_update, average_update on the CPU: one pass over the slabs.
 
 #include <minitrain/core/optimizer_factors.hpp>
 #include <minitrain/cpu/dispatch.hpp>
@@ -36,6 +36,17 @@ void run_adam(const Cpu& device, const AdamFactors<T>& f, const UpdateStep<T, Cp
   });
 }
 
+template <class Form, class Factors, class T>
+void run_form(const Cpu& device, Form form, const Factors& f, const UpdateStep<T, Cpu>& s) {
+  T* const p = s.parameters.data();
+  const T* const g = s.gradient_sums.data();
+  const MomentPointers<T> moments = moment_pointers(s, Form::moments);
+  const std::size_t count = s.parameters.size();
+  device.parallel(count, optimizer_grain, 24.0 * static_cast<double>(count), [&](std::size_t begin, std::size_t end) {
+    MINITRAIN_DISPATCH(device.isa(), T, update_elements<T>(form, f, begin, end, p, g, moments));
+  });
+}
+
 }  // namespace cpu
 
 /// See SgdRule.
@@ -55,6 +66,32 @@ void adam_update(const Cpu& device, const AdamRule& rule, const UpdateStep<T, Cp
   const auto f = adam_factors<T>(rule, step.learning_rate, step.gradient_scale, step.step);
   if (rule.has_l2()) return cpu::run_adam<true>(device, f, step);
   cpu::run_adam<false>(device, f, step);
+}
+
+/// See RmspropRule. The root is that of adam_update.
+template <class T>
+void rmsprop_update(const Cpu& device, const RmspropRule& rule, const UpdateStep<T, Cpu>& step) {
+  const auto f = rmsprop_factors<T>(rule, step.learning_rate, step.gradient_scale);
+  const bool moves = rule.momentum != 0;
+  if (moves && rule.centered) return cpu::run_form(device, RmspropForm<true, true>{}, f, step);
+  if (moves) return cpu::run_form(device, RmspropForm<true, false>{}, f, step);
+  if (rule.centered) return cpu::run_form(device, RmspropForm<false, true>{}, f, step);
+  cpu::run_form(device, RmspropForm<false, false>{}, f, step);
+}
+
+/// See AdagradRule. The root is that of adam_update.
+template <class T>
+void adagrad_update(const Cpu& device, const AdagradRule& rule, const UpdateStep<T, Cpu>& step) {
+  const auto f = adagrad_factors<T>(rule, step.learning_rate, step.gradient_scale, step.step);
+  cpu::run_form(device, AdagradForm{}, f, step);
+}
+
+/// See AverageRule.
+template <class T>
+void average_update(const Cpu& device, const AverageRule& rule, const UpdateStep<T, Cpu>& step) {
+  const AverageFactors<T> f{T(rule.weight)};
+  if (rule.copies_back) return cpu::run_form(device, AverageForm<true>{}, f, step);
+  cpu::run_form(device, AverageForm<false>{}, f, step);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -37,4 +37,21 @@ MINITRAIN_TARGET void adam(const AdamFactors<T>& factors, std::size_t begin, std
   }
 }
 
+/// Elements [begin, end) of the slabs, by a Form.
+template <class T, class Form, class Factors>
+MINITRAIN_TARGET void update_elements(Form form, const Factors& factors, std::size_t begin, std::size_t end,
+                                      T* parameters, const T* gradients, const MomentPointers<T>& moments) {
+  using V = Vec<T>;
+  const Factors f = factors;
+  for (std::size_t i = begin; i < end; i += V::lanes) {
+    const std::size_t left = end - i;
+    V p = load_left<V>(parameters + i, left);
+    V s[Form::moments > 0 ? Form::moments : 1];
+    for (int k = 0; k < Form::moments; ++k) s[k] = load_left<V>(moments.slab[k] + i, left);
+    form_element(form, f, p, load_left<V>(gradients + i, left), s);
+    store_left<V>(p, parameters + i, left);
+    for (int k = 0; k < Form::moments; ++k) store_left<V>(s[k], moments.slab[k] + i, left);
+  }
+}
+
 }  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA

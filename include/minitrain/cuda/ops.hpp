@@ -7,6 +7,7 @@
 #include <minitrain/core/initial_values.hpp>
 #include <minitrain/core/loss_arguments.hpp>
 #include <minitrain/core/rows.hpp>
+#include <minitrain/core/tensor_rules.hpp>
 #include <minitrain/core/update_step.hpp>
 #include <minitrain/cuda/memory.hpp>
 #include <minitrain/cuda/row_order.hpp>
@@ -71,6 +72,14 @@ void fill_initial(const Cuda&, const InitialValues&, cuda::Output y);
 // kernels/optimizer.cu
 void sgd_update(const Cuda&, const SgdRule&, const UpdateStep<float, Cuda>&);
 void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&);
+void rmsprop_update(const Cuda&, const RmspropRule&, const UpdateStep<float, Cuda>&);
+void adagrad_update(const Cuda&, const AdagradRule&, const UpdateStep<float, Cuda>&);
+void average_update(const Cuda&, const AverageRule&, const UpdateStep<float, Cuda>&);
+
+// kernels/tensor_optimizer.cu
+void lamb_update(const Cuda&, const LambRule&, const UpdateStep<float, Cuda>&);
+void lars_update(const Cuda&, const LarsRule&, const UpdateStep<float, Cuda>&);
+void adafactor_update(const Cuda&, const AdafactorRule&, const UpdateStep<float, Cuda>&);
 
 // kernels/gather.cu: out[i, :] = source[row at position rows.first + i, :], out [rows.count, columns]
 void gather(const Cuda&, const RowSource<float, Cuda>&, const cuda::Rows& rows, const View<float, Cuda>& out);

@@ -27,7 +27,8 @@ class Cuda::StepQueue {
   static constexpr std::size_t most_planned = 32;
   /// Bytes that the host sends for each step that is replayed, that come back for every step, and that a queue holds on
   /// the GPU.
-  static constexpr std::size_t planned_step_bytes = 2 * sizeof(std::uint64_t) + sizeof(AdamFactors<float>);
+  static constexpr std::size_t planned_step_bytes =
+      2 * sizeof(std::uint64_t) + sizeof(double) + sizeof(AdamFactors<float>);
   static constexpr std::size_t totals_bytes = 4 * sizeof(double);
   static constexpr std::size_t state_bytes =
       3 * sizeof(double) + 3 * sizeof(std::uint64_t) + capacity * (totals_bytes + planned_step_bytes);

@@ -33,12 +33,7 @@ class Network {
   template <Model M>
   Network(const Device& device, const M& model, std::uint64_t seed) : description_(describe(model)) {
     std::size_t slab = 0;
-    for (std::size_t number = 0; number < description_.layers.size(); ++number) {
-      for (const ParameterSpec& spec : description_.layers[number].parameters) {
-        list_.push_back({joined({number, ".", spec.name}), spec, slab});
-        slab += aligned(spec.shape.size());
-      }
-    }
+    list_ = list_of(description_, slab);
     parameters_ = Tensor<T, Device>(device, Shape{slab});
     gradients_ = Tensor<T, Device>(device, Shape{slab});
     initialise_parameters(device, seed);
@@ -46,14 +41,25 @@ class Network {
     buffers_.resize(stages_.size());
   }
 
+  /// The parameter tensors of a model as they lie in its slabs, each of `slab` scalars.
+  static std::vector<NetworkParameter> list_of(const ModelDescription& description, std::size_t& slab) {
+    std::vector<NetworkParameter> list;
+    slab = 0;
+    for (std::size_t number = 0; number < description.layers.size(); ++number) {
+      for (const ParameterSpec& spec : description.layers[number].parameters) {
+        list.push_back({joined({number, ".", spec.name}), spec, slab});
+        slab += aligned(spec.shape.size());
+      }
+    }
+    return list;
+  }
+
   /// What a network of that model takes, found out without one. Throws ShapeError as the constructor does.
   template <Model M>
   static NetworkSize size_of(const M& model) {
     const ModelDescription description = describe(model);
     std::size_t slab = 0;
-    for (const LayerDescription& layer : description.layers) {
-      for (const ParameterSpec& spec : layer.parameters) slab += aligned(spec.shape.size());
-    }
+    static_cast<void>(list_of(description, slab));
     return size_of(plan_stages(model, description, nullptr, nullptr), slab);
   }
   /// What this one takes.

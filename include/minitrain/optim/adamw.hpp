@@ -18,14 +18,18 @@ struct AdamW {
   /// Throws OptionError for an option outside its range.
   void check() const { check_adam(name(), learning_rate, rule()); }
 
-  static constexpr bool takes_queued_scale = true, replayable = true;
+  static constexpr bool takes_queued_scale = true, replayable = true, takes_groups = true;
   static constexpr const char* name() noexcept { return "AdamW"; }
   static constexpr std::size_t moments() noexcept { return 2; }
   static constexpr const char* moment_name(std::size_t i) noexcept { return i == 0 ? "exp_avg" : "exp_avg_sq"; }
 
   template <class T, class Device>
   void update(const Device& device, const UpdateStep<T, Device>& step) const {
-    adam_update(device, rule(), step);
+    for_each_group(step, weight_decay, [&](const UpdateStep<T, Device>& part, double decay) {
+      AdamRule r = rule();
+      r.weight_decay = decay;
+      adam_update(device, r, part);
+    });
   }
 
  private:

@@ -31,9 +31,13 @@ namespace minitrain::inline MINITRAIN_ABI {
 /// may go through steps without the host; without it the host waits for the loss of each, and Math::fp16, where only
 /// the GPU knows the scale, is refused. `replayable = true`, too, says that update() is one call of sgd_update or
 /// adam_update on the whole step, perhaps with another learning_rate (a schedule of your own, by step.step), and
-/// nothing else: then a GPU may record a step once and replay it with other factors.
+/// nothing else: then a GPU may record a step once and replay it with other factors. `takes_groups = true` says that it
+/// heeds what step.tensors say of learning rates and weight decay, as for_each_group() does, so that groups() takes it.
 ///
-/// update() is called once per optimizer step, with views that all have the same number of elements. An optimizer whose
+/// A state that is not one scalar for each parameter has a `MomentLayout moment_layout(std::size_t i,
+/// std::span<const ParameterTensor>) const`. What keeps averaged parameters names their slab by `averaged_moment()`.
+///
+/// update() is called once per optimizer step. An optimizer whose
 /// update of an element depends on that element only keeps every promise of the trainer about micro-batches and
 /// threads.
 template <class O>

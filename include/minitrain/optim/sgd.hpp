@@ -2,6 +2,7 @@
 // SGD: stochastic gradient descent, plain or with momentum.
 
 #include <minitrain/core/check_option.hpp>
+#include <minitrain/optim/each_group.hpp>
 #include <minitrain/optim/optimizer.hpp>
 
 #include <limits>
@@ -34,10 +35,12 @@ struct SGD {
   std::size_t moments() const noexcept { return momentum > 0 ? 1 : 0; }
   static constexpr const char* moment_name(std::size_t) noexcept { return "momentum_buffer"; }
 
-  static constexpr bool takes_queued_scale = true, replayable = true;
+  static constexpr bool takes_queued_scale = true, replayable = true, takes_groups = true;
   template <class T, class Device>
   void update(const Device& device, const UpdateStep<T, Device>& step) const {
-    sgd_update(device, SgdRule{momentum, nesterov, weight_decay}, step);
+    for_each_group(step, weight_decay, [&](const UpdateStep<T, Device>& part, double decay) {
+      sgd_update(device, SgdRule{momentum, nesterov, decay}, part);
+    });
   }
 };
 

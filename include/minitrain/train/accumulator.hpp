@@ -4,6 +4,7 @@
 #include <minitrain/core/gradient_norm.hpp>
 #include <minitrain/data/batch.hpp>
 #include <minitrain/train/noise_probe.hpp>
+#include <minitrain/train/optimizer_state.hpp>
 #include <minitrain/train/parts.hpp>
 #include <minitrain/train/phase_clock.hpp>
 #include <minitrain/train/queued_steps.hpp>
@@ -26,19 +27,17 @@ class Accumulator {
       : network_(std::move(network)),
         objective_(std::move(objective)),
         rule_(std::move(rule)),
+        state_(device, network_, *rule_),
         totals_(device, Shape{4}),
         evaluation_totals_(device, Shape{3}),
         training_stages_(training_stages<T, Device>(network_, *objective_)),
         seed_(seed),
         judge_(rules) {
     network_.reserve(device, rows);
-    for (std::size_t i = 0; i < rule_->moments(); ++i) {
-      moments_.emplace_back(device, network_.parameters().shape());
-      moment_views_.push_back(moments_.back().view());
-    }
     update_.parameters = network_.parameters().view();
     update_.gradient_sums = network_.gradients().view();
-    update_.moments = moment_views_;
+    update_.moments = state_.views();
+    update_.tensors = state_.tensors();
     training_arguments_.class_weights = evaluation_arguments_.class_weights = objective_->class_weights();
     training_arguments_.totals = {totals_.data(), Shape{3}};
     evaluation_arguments_.totals = evaluation_totals_.view();
@@ -56,8 +55,10 @@ class Accumulator {
   const Network<T, Device>& network() const noexcept { return network_; }
   const Objective<T, Device>& objective() const noexcept { return *objective_; }
   const UpdateRule<T, Device>& rule() const noexcept { return *rule_; }
-  std::span<Tensor<T, Device>> moments() noexcept { return moments_; }
-  std::span<const Tensor<T, Device>> moments() const noexcept { return moments_; }
+  std::span<Tensor<T, Device>> moments() noexcept { return state_.moments(); }
+  std::span<const Tensor<T, Device>> moments() const noexcept { return state_.moments(); }
+  OptimizerState<T, Device>& optimizer_state() noexcept { return state_; }
+  const OptimizerState<T, Device>& optimizer_state() const noexcept { return state_; }
 
   /// Samples added since the last update.
   std::size_t accumulated() const noexcept { return accumulated_; }
@@ -275,8 +276,7 @@ class Accumulator {
   Network<T, Device> network_;
   std::unique_ptr<Objective<T, Device>> objective_;
   std::unique_ptr<UpdateRule<T, Device>> rule_;
-  std::vector<Tensor<T, Device>> moments_;
-  std::vector<View<T, Device>> moment_views_;
+  OptimizerState<T, Device> state_;
   Tensor<double, Device> totals_, evaluation_totals_;
   LossArguments<T, Device> training_arguments_, evaluation_arguments_;
   UpdateStep<T, Device> update_;

@@ -16,8 +16,8 @@ class Checkpointing {
   /// Throws OptionError when the directory holds later states than the run's: they are of another run, which would be
   /// mixed with this one. Throws DataError (io_error).
   Checkpointing(const Device& device, const TrainerOptions& options, Accumulator<T, Device>& core,
-                RunProgress& progress, const Audience& audience)
-      : device_(device), options_(options), core_(core), progress_(progress), audience_(audience) {
+                RunProgress& progress, const std::vector<T>& best, const Audience& audience)
+      : device_(device), options_(options), core_(core), progress_(progress), best_(best), audience_(audience) {
     if (!options.checkpoint.on()) return;
     CheckpointDirectory directory(options.checkpoint);
     directory.expect_none_after(core.steps());
@@ -42,7 +42,7 @@ class Checkpointing {
   void submit(double value = no_value) {
     if (!writer_) return;
     Snapshot snapshot = writer_->buffer();
-    take_snapshot(device_, core_, progress_, fields_, run_metadata(core_, progress_), snapshot);
+    take_snapshot(device_, core_, progress_, fields_, run_metadata(core_, progress_), snapshot, best_);
     snapshot.state().value = value;
     last_step_ = core_.steps();
     writer_->submit(std::move(snapshot));
@@ -71,6 +71,7 @@ class Checkpointing {
   const TrainerOptions& options_;
   Accumulator<T, Device>& core_;
   RunProgress& progress_;
+  const std::vector<T>& best_;
   const Audience& audience_;
   StateFields fields_;
   std::optional<CheckpointWriter> writer_;

@@ -59,7 +59,8 @@ std::string explain_run(const Device& device, const Accumulator<T, Device>& core
     text += joined({"gradient clipped to a norm of ", options.clip_norm, ", all parameters together\n"});
   text += std::to_string(network.stages()) + " operations for " + std::to_string(network.description().layers.size()) +
           " layers; bytes: parameters " + std::to_string(slab) + ", gradient sums " + std::to_string(slab) +
-          ", optimizer " + std::to_string(core.moments().size() * slab) + ", buffers " + std::to_string(buffers) + "\n";
+          ", optimizer " + std::to_string(core.optimizer_state().bytes()) + ", buffers " + std::to_string(buffers) +
+          "\n";
   return text + describe_choices(device);
 }
 

@@ -49,7 +49,7 @@ class Fit : private FitParts<T, Device> {
     if (validation != nullptr) validation_loader_.reset(new Loader(whole_loader(device, core, options, *validation)));
     const std::string data = fingerprint(training);
     check_continues(progress, loader_->samples_per_epoch(), loader_->order(), data);
-    checkpoints_.emplace(device, options, core, progress, audience_);
+    checkpoints_.emplace(device, options, core, progress, best, audience_);
     progress.data = data;
   }
 

@@ -22,8 +22,9 @@ std::size_t class_weights_of(const Loss& loss) {
 template <class T, class Device, Model M, class Loss, class Optimizer>
 Accumulator<T, Device> make_accumulator(const Device& device, const M& model, const Loss& loss,
                                         const Optimizer& optimizer, const TrainerOptions& options) {
-  const MemoryPlan plan = plan_trainer<T>(device, Network<T, Device>::size_of(model), optimizer.moments(),
-                                          Loss::uses_labels, class_weights_of(loss), options);
+  const MemoryPlan plan =
+      plan_trainer<T>(device, Network<T, Device>::size_of(model), moment_bytes<T, Device>(model, optimizer),
+                      Loss::uses_labels, class_weights_of(loss), options);
   return with_memory_plan(device, plan, [&] {
     Network<T, Device> network(device, model, options.seed);
     auto objective = std::make_unique<ObjectiveOf<Loss, T, Device>>(device, loss, network.output_columns());
@@ -39,7 +40,7 @@ MemoryPlan memory_plan(const Device& device, const Accumulator<T, Device>& core,
                        const TrainerOptions& options, bool shuffle) {
   TrainerOptions asked = options;
   asked.micro_batch_size = core.network().capacity();
-  MemoryPlan plan = plan_trainer<T>(device, core.network().size(), core.moments().size(),
+  MemoryPlan plan = plan_trainer<T>(device, core.network().size(), core.optimizer_state().bytes(),
                                     core.objective().uses_labels(), core.objective().class_weights().size(), asked);
   plan.held = true;
   plan_data<T>(device, size_of(data), shuffle, options.loading, plan);

@@ -65,13 +65,13 @@ struct MemoryPlan {
 /// the one asked for, or the device's choice: no more than what fits, where it is known how much is free: by the
 /// device, or by a `limit` that is not 0.
 template <class T, class Device>
-MemoryPlan plan_trainer(const Device& device, const NetworkSize& network, std::size_t moments, bool labels,
+MemoryPlan plan_trainer(const Device& device, const NetworkSize& network, std::size_t moment_bytes, bool labels,
                         std::size_t class_weights, const TrainerOptions& options, std::size_t limit = 0) {
   const std::size_t slab = network.slab * sizeof(T);
   MemoryPlan plan{
       .parameters = slab,
       .gradients = slab,
-      .moments = moments * slab,
+      .moments = moment_bytes,
       .other = (network.padding + class_weights) * sizeof(T) +
                (4 + 3 + (options.noise_scale_every != 0 ? 2 : 0)) * sizeof(double),
       .activations = network.per_sample * sizeof(T),

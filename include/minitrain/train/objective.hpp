@@ -1,11 +1,8 @@
 #pragma once
-// Objective and UpdateRule: a loss and an optimizer with their types forgotten, so that a trainer's type is its scalar
-// and device alone.
+// Objective: a loss with its type forgotten, so that a trainer's type is its scalar and device alone.
 
 #include <minitrain/core/loss_arguments.hpp>
 #include <minitrain/core/tensor.hpp>
-#include <minitrain/optim/optimizer.hpp>
-#include <minitrain/train/optimizer_options.hpp>
 
 #include <limits>
 #include <memory>
@@ -87,53 +84,6 @@ class ObjectiveOf final : public Objective<T, Device> {
  private:
   Loss loss_;
   Tensor<T, Device> class_weights_;
-};
-
-/// An optimizer, on one scalar and device.
-template <class T, class Device>
-class UpdateRule {
- public:
-  virtual ~UpdateRule() = default;
-  virtual void run(const Device&, const UpdateStep<T, Device>&) const = 0;
-  virtual std::string name() const = 0;
-  virtual std::size_t moments() const = 0;
-  virtual std::string moment_name(std::size_t i) const = 0;
-  virtual double learning_rate() const = 0;
-  virtual std::vector<std::pair<std::string, std::string>> options() const = 0;
-  virtual bool takes_queued_scale() const = 0;
-  virtual bool replayable() const = 0;
-};
-
-template <OptimizerSpec Optimizer, class T, class Device>
-class UpdateRuleOf final : public UpdateRule<T, Device> {
- public:
-  explicit UpdateRuleOf(Optimizer optimizer) : optimizer_(std::move(optimizer)) { optimizer_.check(); }
-
-  void run(const Device& device, const UpdateStep<T, Device>& step) const override { optimizer_.update(device, step); }
-  std::string name() const override { return std::string(std::string_view(optimizer_.name())); }
-  std::size_t moments() const override { return optimizer_.moments(); }
-  std::string moment_name(std::size_t i) const override {
-    return std::string(std::string_view(optimizer_.moment_name(i)));
-  }
-  double learning_rate() const override { return optimizer_.learning_rate; }
-  std::vector<std::pair<std::string, std::string>> options() const override { return optimizer_options(optimizer_); }
-  bool takes_queued_scale() const override {
-    if constexpr (requires { Optimizer::takes_queued_scale; }) {
-      return Optimizer::takes_queued_scale;
-    } else {
-      return false;
-    }
-  }
-  bool replayable() const override {
-    if constexpr (requires { Optimizer::replayable; }) {
-      return Optimizer::replayable;
-    } else {
-      return false;
-    }
-  }
-
- private:
-  Optimizer optimizer_;
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

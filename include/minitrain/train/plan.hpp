@@ -15,8 +15,9 @@ template <class T = float, Model M, class Loss, OptimizerSpec Optimizer, class D
 MemoryPlan plan(const M& model, const Loss& loss, const Optimizer& optimizer, const TrainerOptions& options,
                 const Device& device, const DataSize& data = {}, std::size_t limit = 0) {
   options.check();
-  MemoryPlan result = plan_trainer<T>(device, Network<T, Device>::size_of(model), optimizer.moments(),
-                                      Loss::uses_labels, class_weights_of(loss), options, limit);
+  MemoryPlan result =
+      plan_trainer<T>(device, Network<T, Device>::size_of(model), moment_bytes<T, Device>(model, optimizer),
+                      Loss::uses_labels, class_weights_of(loss), options, limit);
   if (!data.empty()) plan_data<T>(device, data, options.shuffle, options.loading, result);
   return result;
 }

@@ -8,56 +8,72 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// In files, before the names of gradient sums.
-inline constexpr std::string_view accumulated_prefix = "accumulated.";
+/// In files, before the names of gradient sums, and of the best parameters so far.
+inline constexpr std::string_view accumulated_prefix = "accumulated.", best_prefix = "best.";
 
-/// Slabs of one shape: parameters, then one of each of the optimizer's moments, then gradient sums.
+/// One slab of a run.
+struct SlabSpec {
+  std::string name{};    // in files: of its tensor, or what comes before the names of parameters, "optimizer.exp_avg."
+  MomentLayout holds{};  // one scalar for each parameter, or something of the optimizer's own
+  bool always = true;    // false: gradient sums and best parameters, where there are any
+  bool finite = true;    // false: gradient sums of fp16 may be past its range
+  std::size_t scalars = 0;  // with the padding between tensors
+
+  bool per_parameter() const noexcept { return holds.kind == MomentLayout::Kind::per_parameter; }
+  bool is_bytes() const noexcept { return holds.kind == MomentLayout::Kind::bytes; }
+};
+
+/// The slabs of a run: parameters, each of the optimizer's moments, best parameters, gradient sums.
 struct SlabLayout {
   std::size_t scalar = sizeof(float);          // bytes
-  std::size_t slab = 0;                        // scalars of a slab, with the padding between tensors
-  std::vector<NetworkParameter> parameters{};  // of every slab
-  std::vector<std::string> prefixes{};         // of their names, slab by slab: "", "optimizer.exp_avg.", ...
+  std::vector<NetworkParameter> parameters{};  // of every slab that has one scalar for each
+  std::vector<SlabSpec> slabs{};
 
   std::string_view dtype() const noexcept { return scalar == sizeof(float) ? "F32" : "F64"; }
-  std::size_t slab_bytes() const noexcept { return slab * scalar; }
-  /// Of the slabs: gradient sums of fp16 may be past its range.
-  std::size_t finite_slabs() const noexcept { return prefixes.empty() ? 0 : prefixes.size() - 1; }
+  /// Of a slab that is one tensor: its type in a file, and its bytes there.
+  std::string_view dtype_of(const SlabSpec& slab) const noexcept { return slab.is_bytes() ? "U8" : dtype(); }
+  std::size_t tensor_bytes(const SlabSpec& slab) const noexcept {
+    return slab.holds.count * (slab.is_bytes() ? 1 : scalar);
+  }
+  std::size_t bytes(std::size_t slab) const noexcept { return slabs[slab].scalars * scalar; }
   std::size_t largest_bytes() const noexcept {
     std::size_t most = 0;
     for (const NetworkParameter& p : parameters) most = std::max(most, p.spec.shape.size());
     return most * scalar;
   }
-
-  friend bool operator==(const SlabLayout& a, const SlabLayout& b) noexcept {
-    const auto same = [](const NetworkParameter& x, const NetworkParameter& y) {
-      return x.offset == y.offset && x.spec.shape == y.spec.shape && x.spec.transposed == y.spec.transposed &&
-             x.name == y.name;
-    };
-    return a.scalar == b.scalar && a.slab == b.slab && a.prefixes == b.prefixes &&
-           std::equal(a.parameters.begin(), a.parameters.end(), b.parameters.begin(), b.parameters.end(), same);
-  }
+  std::size_t best() const noexcept { return slabs.size() - 2; }
+  std::size_t accumulated() const noexcept { return slabs.size() - 1; }
 };
 
 template <class T, class Device>
 SlabLayout slab_layout(const Accumulator<T, Device>& core) {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "files of weights hold float or double");
-  SlabLayout layout{.scalar = sizeof(T),
-                    .slab = core.network().parameters().size(),
-                    .parameters = core.network().list(),
-                    .prefixes = {""}};
-  for (std::size_t i = 0; i < core.moments().size(); ++i)
-    layout.prefixes.push_back(joined({"optimizer.", core.rule().moment_name(i), "."}));
-  layout.prefixes.emplace_back(accumulated_prefix);
+  const std::size_t scalars = core.network().parameters().size();
+  SlabLayout layout{.scalar = sizeof(T), .parameters = core.network().list()};
+  layout.slabs.push_back({.scalars = scalars});
+  const OptimizerState<T, Device>& state = core.optimizer_state();
+  for (std::size_t i = 0; i < state.moments().size(); ++i) {
+    layout.slabs.push_back(
+        {.name = state.file_name(i), .holds = state.layout(i), .scalars = state.moments()[i].size()});
+  }
+  layout.slabs.push_back({.name = std::string(best_prefix), .always = false, .scalars = scalars});
+  layout.slabs.push_back(
+      {.name = std::string(accumulated_prefix), .always = false, .finite = false, .scalars = scalars});
   return layout;
 }
 
-/// layout == slab_layout(core), but for the names of moments; allocates nothing.
+/// Whether layout is slab_layout(core), but for the names of moments; allocates nothing.
 template <class T, class Device>
 bool fits(const SlabLayout& layout, const Accumulator<T, Device>& core) noexcept {
   const auto& list = core.network().list();
-  return layout.scalar == sizeof(T) && layout.slab == core.network().parameters().size() &&
-         layout.prefixes.size() == core.moments().size() + 2 &&
-         std::equal(list.begin(), list.end(), layout.parameters.begin(), layout.parameters.end(),
+  const auto moments = core.optimizer_state().moments();
+  if (layout.scalar != sizeof(T) || layout.slabs.size() != moments.size() + 3 ||
+      layout.slabs.front().scalars != core.network().parameters().size())
+    return false;
+  for (std::size_t i = 0; i < moments.size(); ++i) {
+    if (layout.slabs[1 + i].scalars != moments[i].size()) return false;
+  }
+  return std::equal(list.begin(), list.end(), layout.parameters.begin(), layout.parameters.end(),
                     [](const NetworkParameter& x, const NetworkParameter& y) {
                       return x.offset == y.offset && x.spec.shape == y.spec.shape && x.name == y.name;
                     });

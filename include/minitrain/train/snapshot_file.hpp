@@ -119,28 +119,47 @@ void read_tensor(const NamedTensor& tensor, const std::string& path, const Param
   }
 }
 
-/// What stands between the tensors of a file and the first `used` slabs of a layout: tensors that are missing, have
-/// another shape or type, or have no place. Those that wanted(name) does not want may be missing, or be others.
-template <class Wanted>
-void compare_tensors(const SafetensorsFile& file, const SlabLayout& layout, std::size_t used, const Wanted& wanted,
+/// A slab that is one tensor, with the same rules.
+template <class T>
+void read_whole(const NamedTensor& tensor, const std::string& path, const SlabSpec& spec, T* slab) {
+  if (spec.holds.count == 0) return;
+  if (spec.is_bytes()) {
+    std::memcpy(slab, tensor.bytes.data(), spec.holds.count);
+    return;
+  }
+  read_tensor(tensor, path, ParameterSpec{.shape = Shape{spec.holds.count}}, spec.finite, slab);
+}
+
+/// What stands between the tensors of a file and the slabs of a layout that holds(i) names: tensors that are missing,
+/// have another shape or type, or have no place. Those that wanted(name) does not want may be missing, or be others.
+template <class Holds, class Wanted>
+void compare_tensors(const SafetensorsFile& file, const SlabLayout& layout, const Holds& holds, const Wanted& wanted,
                      Differences& differences) {
   std::vector<std::string> known;
-  for (std::size_t i = 0; i < used; ++i) {
+  const auto compare = [&](std::string name, const std::vector<std::size_t>& shape, std::string_view dtype) {
+    known.push_back(std::move(name));
+    const NamedTensor* const tensor = file.find(known.back());
+    if (tensor == nullptr) {
+      if (!wanted(known.back())) return;
+      differences.add(ErrorCode::missing_tensor,
+                      {"no tensor '", known.back(), "', wanted one of shape ", io::shape_text(shape)});
+    } else if (tensor->shape != shape) {
+      differences.add(ErrorCode::shape_mismatch, {"tensor '", known.back(), "' has shape ",
+                                                  io::shape_text(tensor->shape), ", wanted ", io::shape_text(shape)});
+    } else if (tensor->dtype != dtype && !(tensor->dtype == "F32" && dtype == "F64")) {
+      differences.add(ErrorCode::unsupported, {"tensor '", known.back(), "' is of type ", tensor->dtype, ", wanted ",
+                                               dtype, ": convert the file"});
+    }
+  };
+  for (std::size_t i = 0; i < layout.slabs.size(); ++i) {
+    const SlabSpec& slab = layout.slabs[i];
+    if (!holds(i)) continue;
+    if (!slab.per_parameter()) {
+      compare(slab.name, {slab.holds.count}, layout.dtype_of(slab));
+      continue;
+    }
     for (const NetworkParameter& p : layout.parameters) {
-      const std::string& name = known.emplace_back(layout.prefixes[i] + p.name);
-      const NamedTensor* const tensor = file.find(name);
-      const std::vector<std::size_t> shape = file_shape(p.spec);
-      if (tensor == nullptr) {
-        if (!wanted(name)) continue;
-        differences.add(ErrorCode::missing_tensor,
-                        {"no tensor '", name, "', wanted one of shape ", io::shape_text(shape)});
-      } else if (tensor->shape != shape) {
-        differences.add(ErrorCode::shape_mismatch, {"tensor '", name, "' has shape ", io::shape_text(tensor->shape),
-                                                    ", wanted ", io::shape_text(shape)});
-      } else if (tensor->dtype != layout.dtype() && !(tensor->dtype == "F32" && layout.dtype() == "F64")) {
-        differences.add(ErrorCode::unsupported, {"tensor '", name, "' is of type ", tensor->dtype, ", wanted ",
-                                                 layout.dtype(), ": convert the file"});
-      }
+      compare(slab.name + p.name, file_shape(p.spec), layout.dtype());
     }
   }
   std::sort(known.begin(), known.end());
@@ -168,22 +187,33 @@ Snapshot read_snapshot(const Accumulator<T, Device>& core, const StateFields& fi
                        const std::string& path, const LoadOptions& options = {}) {
   RunState state = detail::read_run_state(file, path);
   const SlabLayout layout = slab_layout(core);
-  const std::size_t used = layout.finite_slabs() + (state.window.samples > 0 ? 1 : 0);
+  const bool has_best = std::any_of(file.tensors().begin(), file.tensors().end(),
+                                    [](const NamedTensor& tensor) { return tensor.name.starts_with(best_prefix); });
+  const auto holds = [&](std::size_t i) {
+    return i == layout.best() ? has_best : i == layout.accumulated() ? state.window.samples > 0 : true;
+  };
   Differences differences;
   differences.compare(fields, state.fields, options);
   const bool any_moments = allows(options, "optimizer");
   detail::compare_tensors(
-      file, layout, used, [&](std::string_view name) { return !any_moments || !name.starts_with("optimizer."); },
+      file, layout, holds, [&](std::string_view name) { return !any_moments || !name.starts_with("optimizer."); },
       differences);
   differences.throw_any(path);
   Snapshot snapshot;
-  snapshot.lay_out(layout, used);
+  snapshot.lay_out(layout);
+  for (std::size_t i = 0; i < layout.slabs.size(); ++i) snapshot.hold(i, holds(i));
   snapshot.state() = std::move(state);
-  for (std::size_t i = 0; i < used; ++i) {
+  for (std::size_t i = 0; i < layout.slabs.size(); ++i) {
+    const SlabSpec& slab = layout.slabs[i];
+    if (!snapshot.holds(i)) continue;
+    T* const values = reinterpret_cast<T*>(snapshot.slab(i));
+    if (!slab.per_parameter()) {
+      if (const NamedTensor* const tensor = file.find(slab.name)) detail::read_whole(*tensor, path, slab, values);
+      continue;
+    }
     for (const NetworkParameter& p : layout.parameters) {
-      const NamedTensor* const tensor = file.find(layout.prefixes[i] + p.name);
-      T* const slab = reinterpret_cast<T*>(snapshot.slab(i)) + p.offset;
-      if (tensor != nullptr) detail::read_tensor(*tensor, path, p.spec, i < layout.finite_slabs(), slab);
+      const NamedTensor* const tensor = file.find(slab.name + p.name);
+      if (tensor != nullptr) detail::read_tensor(*tensor, path, p.spec, slab.finite, values + p.offset);
     }
   }
   return snapshot;

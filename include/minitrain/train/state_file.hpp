@@ -31,11 +31,19 @@ void name_unwritten(const std::string& path, const F& f) {
 
 }  // namespace detail
 
+/// Of the parameters alone.
+template <class T, class Device>
+SlabLayout weights_layout(const Accumulator<T, Device>& core) {
+  SlabLayout layout = slab_layout(core);
+  layout.slabs.resize(1);
+  return layout;
+}
+
 /// A file of the parameters alone. Throws NumericError when one is not finite, DataError (io_error).
 template <class T, class Device>
 void write_weights(const Device& device, const Accumulator<T, Device>& core, const std::string& path) {
   Snapshot snapshot;
-  snapshot.lay_out(slab_layout(core), 1);
+  snapshot.lay_out(weights_layout(core));
   copy_to_host(device, core.network().parameters().view(), reinterpret_cast<T*>(snapshot.slab(0)));
   detail::name_unwritten(path, [&] {
     snapshot.to_file_form();
@@ -48,49 +56,30 @@ void write_weights(const Device& device, const Accumulator<T, Device>& core, con
 template <class T, class Device>
 void read_weights(const Device& device, Accumulator<T, Device>& core, const std::string& path) {
   const SafetensorsFile file(path);
-  const SlabLayout layout = slab_layout(core);
+  const SlabLayout layout = weights_layout(core);
   Differences differences;
   const auto weights_only = [](std::string_view name) {
-    return !name.starts_with("optimizer.") && !name.starts_with(accumulated_prefix);
+    return !name.starts_with("optimizer.") && !name.starts_with(accumulated_prefix) && !name.starts_with(best_prefix);
   };
-  detail::compare_tensors(file, layout, 1, weights_only, differences);
+  detail::compare_tensors(
+      file, layout, [](std::size_t) { return true; }, weights_only, differences);
   differences.throw_any(path);
-  std::vector<T> slab(layout.slab);
+  std::vector<T> slab(layout.slabs.front().scalars);
   for (const NetworkParameter& p : layout.parameters)
     detail::read_tensor(*file.find(p.name), path, p.spec, true, slab.data() + p.offset);
   core.drop(device);
   copy_from_host(device, slab.data(), core.network().parameters().view());
 }
 
-/// The whole state, inside an accumulation window too. `fields` and `metadata` are what the caller knows beside it.
+/// The whole state, inside an accumulation window too, with fields that a run that goes on must share, and whatever
+/// else it needs.
 template <class T, class Device>
 void write_state(const Device& device, const Accumulator<T, Device>& core, const RunProgress& progress,
-                 std::uint64_t seed, const std::string& path, const StateFields& fields = {},
-                 const StateFields& metadata = {}) {
-  StateFields all = state_fields(core, seed);
-  all.insert(all.end(), fields.begin(), fields.end());
+                 const std::string& path, const StateFields& fields, const StateFields& metadata,
+                 const std::vector<T>& best) {
   Snapshot snapshot;
-  take_snapshot(device, core, progress, all, metadata, snapshot);
+  take_snapshot(device, core, progress, fields, metadata, snapshot, best);
   detail::name_unwritten(path, [&] { write_snapshot(snapshot, path); });
-}
-
-/// Goes on with the state in a file, and returns what else there was in it. Everything is read and checked before
-/// anything changes. Throws DataError as read_snapshot() does.
-template <class T, class Device>
-RunState read_run(const Device& device, Accumulator<T, Device>& core, std::uint64_t seed, const std::string& path,
-                  const StateFields& fields = {}, const LoadOptions& options = {}) {
-  StateFields all = state_fields(core, seed);
-  all.insert(all.end(), fields.begin(), fields.end());
-  Snapshot snapshot = read_snapshot(core, all, SafetensorsFile(path), path, options);
-  restore_snapshot(device, core, snapshot);
-  return std::move(snapshot.state());
-}
-
-/// The same, of which only the progress is wanted.
-template <class T, class Device>
-RunProgress read_state(const Device& device, Accumulator<T, Device>& core, std::uint64_t seed,
-                       const std::string& path) {
-  return read_run(device, core, seed, path).progress;
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

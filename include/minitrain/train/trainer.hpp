@@ -99,6 +99,7 @@ class Trainer {
   void accumulate(const Batch<T, Device>& batch) {
     refuse_in_callback("accumulate");
     refuse_in_window("accumulate");
+    refuse_averaged("accumulate");
     check_batch(device_, batch, core_.network().description(), core_.objective().uses_labels(),
                 core_.objective().target_range());
     const auto scope = device_.arithmetic_scope();
@@ -112,6 +113,7 @@ class Trainer {
   Evaluation update() {
     refuse_in_callback("update");
     refuse_in_window("update");
+    refuse_averaged("update");
     const auto scope = device_.arithmetic_scope();
     return mean(core_, core_.update(device_));
   }
@@ -135,14 +137,15 @@ class Trainer {
   /// Only the parameters change: the optimizer's moments and the counts of steps and epochs stay.
   void load_weights(const std::string& path) {
     refuse_in_callback("load_weights");
+    refuse_averaged("load_weights");
     read_weights(device_, core_, path);
   }
   /// save_weights() and all that a trainer of the same model, optimizer and options needs to go on as if it had never
   /// stopped: moments, counts, where in an epoch and a batch it is, schedules, history. From a callback or outside of
   /// fit(), after any step, or with samples accumulated.
   void save(const std::string& path) const {
-    write_state(device_, core_, progress_, options_.seed, path, run_fields(core_, options_),
-                run_metadata(core_, progress_));
+    refuse_averaged("save");
+    write_state(device_, core_, progress_, path, run_fields(core_, options_), run_metadata(core_, progress_), best_);
   }
   /// Throws DataError when the file is damaged or not a state of this run: with every difference in model, optimizer,
   /// seed, batch size and other options, but for those that `options` allows. The trainer is unchanged then.
@@ -165,6 +168,23 @@ class Trainer {
     return {newest.path, core_.steps(), newest.skipped};
   }
 
+  /// Exchanges the parameters with the averaged ones that EMA keeps: evaluate(), predict() and save_weights() use these
+  /// then, and the next call exchanges them back. Until then nothing trains and no state is saved or loaded. Throws
+  /// OptionError for an optimizer that keeps none.
+  void swap_averaged() {
+    refuse_in_callback("swap_averaged");
+    const std::optional<std::size_t> moment = core_.rule().averaged_moment();
+    if (!moment) {
+      throw OptionError({"swap_averaged: ", core_.rule().name(), " keeps no averaged parameters: wrap it in EMA"});
+    }
+    std::vector<T> own, averaged;
+    copy_slab(device_, core_.network().parameters(), own);
+    copy_slab(device_, core_.moments()[*moment], averaged);
+    copy_from_host(device_, averaged.data(), core_.network().parameters().view());
+    copy_from_host(device_, own.data(), core_.moments()[*moment].view());
+    averaged_ = !averaged_;
+  }
+
   /// What runs, in words: model, loss, optimizer, device, memory, the micro-batch and why.
   std::string explain() const { return explain_run(device_, core_, options_); }
   /// The same, and how batches of this data set will come about: the order and why, who reads, into how much memory.
@@ -184,10 +204,11 @@ class Trainer {
   }
 
   void take_state(const SafetensorsFile& file, const std::string& path, const LoadOptions& options) {
+    refuse_averaged("load");
     Snapshot snapshot = read_snapshot(core_, run_fields(core_, options_), file, path, options);
     RunState state = snapshot.state();
     RunProgress progress = progress_of(state, path, options);
-    restore_snapshot(device_, core_, snapshot);
+    restore_snapshot(device_, core_, snapshot, &best_);
     go_on(core_, progress);
     progress_ = std::move(progress);
   }
@@ -200,6 +221,12 @@ class Trainer {
                          "call fit(), which goes on with it, or end_epoch()"});
     }
   }
+  void refuse_averaged(const char* what) const {
+    if (averaged_) {
+      throw OptionError(
+          {what, ": the parameters have changed places with the averaged ones: call swap_averaged() first"});
+    }
+  }
   void refuse_in_callback(const char* what) const {
     if (running_) {
       throw OptionError({what, ": called from a callback of fit(), which is training this model: call it after"});
@@ -208,6 +235,7 @@ class Trainer {
 
   History run(const Dataset& training, const Dataset* validation, const Callbacks& callbacks) {
     refuse_in_callback("fit");
+    refuse_averaged("fit");
     check_data_set(training);
     if (validation != nullptr) check_data_set(*validation);
     if (core_.accumulated() > 0 && !progress_.window) {
@@ -228,7 +256,8 @@ class Trainer {
   RunProgress progress_;
   std::vector<T> best_;
   bool stop_requested_ = false;
-  bool running_ = false;  // inside fit()
+  bool running_ = false;   // inside fit()
+  bool averaged_ = false;  // parameters and averaged ones have changed places
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

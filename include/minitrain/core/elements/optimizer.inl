@@ -45,4 +45,39 @@ MINITRAIN_INLINE void adam_element(const AdamFactors<T>& f, V& p, V g, V& m, V& 
   p = fnma(V::set(f.rate), m / denominator, V::set(f.keep) * p);
 }
 
+// Steps in one signature, for kernels that are written once for all of them: p and the moments s after a step of a
+// Form, of which core/optimizer_factors.hpp says what it needs.
+
+template <bool Moves, bool Centered, class V, class T>
+MINITRAIN_INLINE void form_element(RmspropForm<Moves, Centered>, const RmspropFactors<T>& f, V& p, V gradient_sum,
+                                   V* s) {
+  const V g = fma(V::set(f.weight_decay), p, V::set(f.scale) * gradient_sum);
+  s[0] = fma(V::set(f.forget) * g, g, V::set(f.alpha) * s[0]);
+  V square = s[0];
+  if constexpr (Centered) {
+    V& m = s[Moves ? 2 : 1];
+    m = fma(V::set(f.forget), g - m, m);
+    square = max(V::zero(), fnma(m, m, square));  // rounding may take it below zero
+  }
+  V direction = g / (root(square) + V::set(f.epsilon));
+  if constexpr (Moves) {
+    s[1] = fma(V::set(f.momentum), s[1], direction);
+    direction = s[1];
+  }
+  p = fnma(V::set(f.rate), direction, p);
+}
+
+template <class V, class T>
+MINITRAIN_INLINE void form_element(AdagradForm, const AdagradFactors<T>& f, V& p, V gradient_sum, V* s) {
+  const V g = fma(V::set(f.weight_decay), p, V::set(f.scale) * gradient_sum);
+  s[0] = fma(g, g, s[0] + V::set(f.initial));
+  p = fnma(V::set(f.rate), g / (root(s[0]) + V::set(f.epsilon)), p);
+}
+
+template <bool CopiesBack, class V, class T>
+MINITRAIN_INLINE void form_element(AverageForm<CopiesBack>, const AverageFactors<T>& f, V& p, V, V* s) {
+  s[0] = fma(V::set(f.weight), p, fnma(V::set(f.weight), s[0], s[0]));
+  if constexpr (CopiesBack) p = s[0];
+}
+
 }  // namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA
