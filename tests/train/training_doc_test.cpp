@@ -1,9 +1,10 @@
-// The programs of docs/training.md, sections "Telling what happens" and "Interchange": each of their lines stands here,
-// compiles and runs.
+// The programs of docs/training.md, but for its table of optimizers: each of their lines stands here, compiles and runs.
 
 #include <minitrain/io/dlpack_import.hpp>
 #include <minitrain/io/npy_write.hpp>
 #include <minitrain/train/csv_log.hpp>
+#include <minitrain/train/find_batch_size.hpp>
+#include <minitrain/train/find_learning_rate.hpp>
 #include <minitrain/train/jsonl_log.hpp>
 #include <minitrain/train/onnx.hpp>
 #include <minitrain/train/progress_bar.hpp>
@@ -66,22 +67,61 @@ mt::write_npy("scores.npy", trainer.predict(test).view());
 mt::write_npy("accuracy.npy", trainer.evaluate(test).accuracy);
 }
 
+int rules() {
+  const mt::Dataset data = mt::synthetic_classification({.samples = 100, .features = 4, .classes = 3, .seed = 1});
+  const auto [train, test] = mt::split(data, {.test_fraction = 0.2, .seed = 1});
+  const mt::Sequential model{mt::Dense{4, 3}};
+  mt::Trainer trainer{mt::Cpu{}, model, mt::SoftmaxCrossEntropy{}, mt::Adam{}};
+mt::TrainerOptions options{.epochs = 30, .batch_size = 256};
+options.schedule = mt::Warmup{.steps = 500, .then = mt::CosineDecay{.steps = 10'000}};
+options.rate_scaling = {mt::RateRule::linear, 32};
+options.reduce_on_plateau = {.factor = 0.5, .patience = 3};
+options.batch_growth = {.at = {10, 20}, .factor = 4, .largest = 4096};
+options.clip_value = 0.5;
+options.clip_norm = 1;
+options.non_finite = {.action = mt::OnNonFinite::skip, .most_skipped = 5};
+options.early_stopping = {.patience = 5, .min_change = 1e-3};
+const mt::History history = trainer.fit(train, test);
+mt::Confusion confusion(3);
+mt::TopK two{2};
+trainer.measure(test, confusion, two);
+std::printf("%.3f %.3f\n", confusion.macro_f1(), two.value());
+options.checkpoint = {.directory = "run", .every_steps = 1000};
+options.handle_signals = true;
+mt::Trainer again{mt::Cpu{}, model, mt::SoftmaxCrossEntropy{}, mt::Adam{}, options};
+again.resume();
+const mt::History whole = again.fit(train, test);
+if (whole.status == mt::RunStatus::interrupted) return 130;
+const auto rates = mt::find_learning_rate(train, model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, options, mt::Cpu{});
+const auto sizes = mt::find_batch_size(mt::size_of(train), model, mt::SoftmaxCrossEntropy{}, mt::SGD{}, options, mt::Cpu{});
+std::printf("rate %g, batch %zu to %zu\n", rates.steepest, sizes.fastest, sizes.largest_in_memory);
+options.checkpoint = {};
+options.noise_scale_every = 10;
+mt::Trainer noisy{mt::Cpu{}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{.learning_rate = 0.1}, options};
+noisy.fit(train);
+const mt::NoiseScale scale = noisy.noise_scale();
+if (scale.known()) std::printf("%.0f samples (%.0f to %.0f)\n", scale.value, scale.low, scale.high);
+  return whole.status == mt::RunStatus::finished && history.epochs.size() == 1 ? 0 : 1;
+}
+
 }  // namespace
 // clang-format on
 
-TEST_CASE("the programs of docs/training.md that tell and exchange compile and run", "[train]") {
+TEST_CASE("the programs of docs/training.md compile and run", "[train]") {
   const test::Folder folder;
   const std::filesystem::path before = std::filesystem::current_path(), source = std::filesystem::absolute(__FILE__);
   std::filesystem::current_path(folder / "");
   CHECK_NOTHROW(programs());
+  const std::size_t files = folder.count();
+  CHECK(rules() == 0);
   std::filesystem::current_path(before);
-  CHECK(folder.count() == 7);
+  CHECK(files == 7);
   const std::string ours = test::read_all(source.string());
   std::istringstream page(test::read_all(source.parent_path() / "../../docs/training.md"));
   bool section = false, code = false;
   std::size_t lines = 0;
   for (std::string line; std::getline(page, line);) {
-    if (line.starts_with("## ")) section = line == "## Telling what happens" || line == "## Interchange";
+    if (line.starts_with("## ")) section = line != "## Optimizers";
     if (line.starts_with("```")) {
       code = line == "```cpp";
     } else if (section && code) {
@@ -90,5 +130,5 @@ TEST_CASE("the programs of docs/training.md that tell and exchange compile and r
       ++lines;
     }
   }
-  CHECK(lines == 25);
+  CHECK(lines == 54);
 }
