@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(::unlink(copy.c_str()) == 0);
   } catch (const mt::DataError& error) {
     const std::string_view message = error.what();
-    require(message.starts_with(path + ": ") || message.starts_with("Dataset: sample "));
+    require(message.starts_with(path + ": ") || message.starts_with(copy + ": "));
     require(message.size() < 3000);
     require(std::all_of(message.begin(), message.end(), [](char c) { return c >= 0x20 && c < 0x7F; }));
   }
