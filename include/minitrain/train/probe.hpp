@@ -63,18 +63,21 @@ double copy_bandwidth([[maybe_unused]] const Device& device) {
 }
 
 /// Seconds of one thread to read a sample of data that is not in memory: from the beginning of the first epoch on, one,
-/// then two, then four, up to 512 at once, until `seconds` have passed or all are read. The first one, for which files
-/// are opened and tables made, counts only where there is no other.
+/// then two, then four, up to 512 or 8 MiB at once, until `seconds` have passed or all are read. The first one, for
+/// which files are opened and tables made, counts only where there is no other.
 template <class Device>
 double reading_seconds(const Dataset& data, const TrainerOptions& options, const Device& device, double seconds) {
   if (data.empty() || data.in_memory()) return 0;
   const SampleOrder order(data, options.shuffle, options.seed, options.loading);
-  const HostSlot<Cpu> slot(Cpu{{.threads = 1}}, data.shape(), 512);
+  constexpr std::uint64_t most_bytes = 8 << 20;
   std::array<std::uint64_t, 512> samples;
+  const auto most = static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(most_bytes / std::max<std::uint64_t>(data.sample_bytes(), 1), 1, samples.size()));
+  const HostSlot<Device> slot(device, data.shape(), most);
   const Reading reading{.seed = options.seed};
   double spent = 0, first = 0;
   std::uint64_t done = 0;
-  for (std::size_t count = 1; done < data.size() && spent < seconds; count = std::min(2 * count, samples.size())) {
+  for (std::size_t count = 1; done < data.size() && spent < seconds; count = std::min(2 * count, most)) {
     const auto part =
         std::span(samples).first(static_cast<std::size_t>(std::min<std::uint64_t>(count, data.size() - done)));
     order.fill(device, 0, done, part);
