@@ -3,7 +3,8 @@
 // A file of 1 GiB of floats in the system's cache, the rows in a random order. BM_limit copies rows to a buffer with a
 // prefetch eight rows ahead, on one thread and on two; the others are loaders of the same rows, batches of 256. BM_cold
 // asks the system to forget the file first, and reads it once by blocks under a limit of a sixteenth of it; beside
-// read() from front to back. BM_train is training from a row file, or from memory, and how long it waited.
+// read() from front to back. BM_train is training from a row file, or from memory, and how long it waited. BM_order is
+// how well an order is mixed.
 #include <minitrain/data/generated.hpp>
 #include <minitrain/data/row_file.hpp>
 #include <minitrain/data/table_source.hpp>
@@ -11,6 +12,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -185,6 +187,42 @@ void BM_train_S4(benchmark::State& state) {
         mt::Mlp{.widths = {784, 128, 10}}, mt::SoftmaxCrossEntropy{});
 }
 
+// Orders of 2^24 samples with as many seeds. What a perfect shuffle gives: correlation of neighbours 0, in standard
+// deviations; distance of a sample from its place 1/3 of all; chi-square of a table of 64 x 64 parts of positions and
+// of samples 0, in standard deviations, the mean and the greatest.
+void BM_order(benchmark::State& state) {
+  constexpr std::uint64_t n = 1 << 24, parts = 64;
+  const double size = n, degrees = (parts - 1) * (parts - 1), expected = size / (parts * parts);
+  std::vector<std::uint64_t> order(n);
+  double correlation = 0, distance = 0, chi_square = 0, greatest = 0;
+  std::uint64_t seed = 0;
+  for (auto _ : state) {
+    mt::fill_order(mt::Cpu{{.threads = 1}}, mt::Permutation(n, seed, 1), 0, order);
+    state.PauseTiming();
+    double sum = 0, far = 0, squares = 0;
+    std::vector<double> table(parts * parts);
+    for (std::uint64_t i = 0; i < n; ++i) {
+      const double x = static_cast<double>(order[i]) / size - 0.5,
+                   y = static_cast<double>(order[(i + 1) % n]) / size - 0.5;
+      sum += 12 * x * y;
+      far += std::abs(static_cast<double>(order[i]) - static_cast<double>(i)) / size;
+      table[i * parts / n * parts + order[i] * parts / n] += 1;
+    }
+    for (const double count : table) squares += (count - expected) * (count - expected) / expected;
+    const double z = (squares - degrees) / std::sqrt(2 * degrees);
+    correlation += sum / std::sqrt(size), distance += far / size, chi_square += z;
+    greatest = std::max(greatest, std::abs(z));
+    ++seed;
+    state.ResumeTiming();
+  }
+  const auto orders = static_cast<double>(seed);
+  state.SetItemsProcessed(static_cast<std::int64_t>(seed * n));
+  state.counters["z of correlation"] = correlation / std::sqrt(orders);
+  state.counters["displacement"] = distance / orders;
+  state.counters["mean z of table"] = chi_square / orders;
+  state.counters["greatest"] = greatest;
+}
+
 mt::Dataset many(std::chrono::microseconds each) {
   return mt::generated({.feature_columns = 10}, 10'000'000'000, [each](std::uint64_t i, const mt::SampleBuffers& out) {
     const auto end = std::chrono::steady_clock::now() + each;
@@ -226,5 +264,6 @@ BENCHMARK(BM_memory)->ArgNames({"columns", "threads"})->ArgsProduct({{10, 768}, 
 BENCHMARK(BM_cold)->ArgNames({"columns", "workers"})->Args({0, 0})->ArgsProduct({{10, 768}, {1, 2}})->UseRealTime();
 BENCHMARK(BM_train_S1)->ArgNames({"batch", "file"})->ArgsProduct({{32, 128, 512}, {0, 1}})->UseRealTime();
 BENCHMARK(BM_train_S4)->ArgNames({"batch", "file"})->ArgsProduct({{32, 128, 1024}, {0, 1}})->UseRealTime();
+BENCHMARK(BM_order)->Iterations(16)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_seek)->ArgNames({"workers", "batch"})->Args({0, 0})->Args({0, 1})->Args({1, 1})->UseRealTime();
 BENCHMARK(BM_destroy)->Iterations(20)->UseRealTime();

@@ -102,8 +102,8 @@ TEST_CASE("images and labels that do not belong together are refused") {
                                    images.path(), labels.path());
   test::check_error<mt::DataError>(ErrorCode::bad_shape, load(labels, images), "labels have 1 axis", "has 3");
   const test::TemporaryFile two(idx({2, 1}, "ab"));
-  test::check_error<mt::DataError>(ErrorCode::label_out_of_range, load(two, labels, {.classes = 2}), "sample 1",
-                                   "label 2");
+  test::check_error<mt::DataError>(ErrorCode::label_out_of_range, load(two, labels, {.classes = 2}),
+                                   labels.path() + ": sample 1", "label 2");
   const test::TemporaryFile no_images(idx({0, 2}, "")), no_labels(idx({0}, ""));
   test::check_error<mt::DataError>(ErrorCode::empty_data, load(no_images, no_labels), "no samples");
 }

@@ -112,7 +112,8 @@ TEST_CASE("numbers that are not finite are kept, or found when they are read") {
   CHECK(std::isnan(kept.feature(1, 0)));
   const mt::Dataset checked = mt::map_npy(file.path(), {.non_finite = mt::NonFinite::error});
   test::check_error<mt::DataError>(
-      ErrorCode::non_finite, [&] { checked.feature(1, 1); }, "feature 0 of sample 1 is nan", "NonFinite::keep");
+      ErrorCode::non_finite, [&] { checked.feature(1, 1); }, file.path() + ": feature 0 of sample 1 is nan",
+      "NonFinite::keep");
 }
 
 TEST_CASE("rows lie in one stretch of a file, or in one for each column") {

@@ -334,7 +334,7 @@ TEST_CASE("row files of other programs: right when tensor and metadata fit toget
   // Labels are checked when they are read.
   write(metadata_with({{"classes", "6"}}), {&good, 1});
   test::check_error<mt::DataError>(
-      ErrorCode::label_out_of_range, [&] { mt::open_row_file(path).label(1); }, "sample 1 has label 6");
+      ErrorCode::label_out_of_range, [&] { mt::open_row_file(path).label(1); }, path + ": sample 1 has label 6");
 }
 
 TEST_CASE("a file shortened while it is open is noticed") {

@@ -512,11 +512,17 @@ TEST_CASE("a label that a source makes up is an error", "[threads]") {
   }
 }
 
-TEST_CASE("large batches have few slots") {
+TEST_CASE("large batches have few slots, small ones many") {
   mt::DataLoader<float> loader(counting(10'000'000), {.batch_size = 5'000'000, .loading = {.workers = 2}});
   CHECK(loader.stats().depth == 3);
   mt::DataLoader<float> small(counting(10'000'000), {.batch_size = 50, .loading = {.workers = 2}});
-  CHECK(small.stats().depth == 4);
+  CHECK(small.stats().depth == 18);
+  const mt::LoadingOptions three{.workers = 3};
+  CHECK(three.slots(1) == 19);
+  CHECK(three.slots(1 << 20) == 16);
+  CHECK(three.slots(4 << 20) == 5);
+  CHECK(three.slots(16 << 20) == 4);
+  CHECK(three.slots(std::uint64_t{1} << 40) == 3);
 }
 
 TEST_CASE("block by block works on a subset too") {

@@ -52,7 +52,7 @@ bool accepted(const std::string& path, Check check) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string path = file_with(data, size);
+  const std::string& path = file_with(data, size);
   const bool loaded = accepted(path, [&] { check_loaded(minitrain::read_idx(path), {data, size}); });
   const bool mapped = accepted(path, [&] { check_mapped(minitrain::map_idx_table(path), size); });
   require(mapped || !loaded);

@@ -38,7 +38,7 @@ void check(const minitrain::Table& table, std::size_t size) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string path = file_with(data, size);
+  const std::string& path = file_with(data, size);
   try {
     check(minitrain::map_npy_table(path), size);
   } catch (const minitrain::DataError& error) {

@@ -1,8 +1,11 @@
 // Estimates: of data that is loaded or not, linear in the samples, and leaving nothing behind.
 
+#include <minitrain/data/generated.hpp>
 #include <minitrain/trainer.hpp>
 
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "support/catch.hpp"
 #include "train/support.hpp"
@@ -17,6 +20,10 @@ const mt::Cpu device{{.threads = 1}};
 const mt::TrainerOptions options{.epochs = 5, .batch_size = 32};
 const mt::SoftmaxCrossEntropy loss;
 const mt::Adam adam;
+
+double sum_of_steps(const mt::Probe& probe, double samples) {
+  return probe.step_seconds / static_cast<double>(probe.batch_size) * samples;
+}
 
 }  // namespace
 
@@ -67,6 +74,59 @@ TEST_CASE("an estimate is linear in samples and epochs", "[train]") {
   CHECK(a.seconds_per_step == probe.step_seconds);
   CHECK(a.run == mt::Traffic{});  // on a CPU nothing is moved
   CHECK(b.memory.data_set == 2000 * 28);
+}
+
+TEST_CASE("reading goes beside computing, or comes on top of it", "[train]") {
+  using mt::detail::overlapped;
+  CHECK(overlapped(10, 1, 4, 0, 8) == 14);   // nobody reads ahead
+  CHECK(overlapped(10, 1, 4, 1, 1) == 14);   // one core does both
+  CHECK(overlapped(10, 1, 4, 1, 2) == 10);   // hidden
+  CHECK(overlapped(10, 1, 40, 1, 8) == 40);  // one thread reads too slowly
+  CHECK(overlapped(10, 1, 40, 4, 8) == 10);  // four do not
+  CHECK(overlapped(10, 1, 40, 4, 2) == 25);  // but they have two cores with the computation
+  CHECK(overlapped(10, 2, 10, 4, 2) == 15);
+  CHECK(overlapped(10, 0, 20, 4, 2) == 10);  // it is on another device
+
+  const mt::DataSize file{.samples = 1000, .shape = {.feature_columns = 6, .classes = 3}, .in_memory = false};
+  const mt::Probe probe{.batch_size = 32, .steps = 1, .step_seconds = 32e-6, .sample_seconds = 1e-5};
+  mt::TrainerOptions how = options;
+  how.loading.workers = 0;
+  const auto e = mt::estimate(file, model, loss, adam, how, device, probe);
+  CHECK(e.readers == 0);
+  CHECK(std::abs(e.reading_seconds - 1e-2) < 1e-12);
+  CHECK(std::abs(e.seconds_per_epoch - 1.1e-2) < 1e-12);
+  CHECK(std::abs(e.seconds - 5.5e-2) < 1e-12);
+  CHECK_THAT(mt::to_string(e), ContainsSubstring("one thread 0.01 s an epoch; 0 read ahead"));
+  how.loading.workers = 3;
+  const auto ahead = mt::estimate(file, model, loss, adam, how, device, probe);
+  CHECK(ahead.readers == 3);
+  CHECK(ahead.seconds_per_epoch ==
+        overlapped(sum_of_steps(probe, 1000), 1, ahead.reading_seconds, 3, mt::LoadingOptions::cores()));
+  mt::DataSize memory = file;
+  memory.in_memory = true;
+  CHECK(mt::estimate(memory, model, loss, adam, how, device, probe).reading_seconds == 0);
+}
+
+TEST_CASE("a probe of data that is read times its reading, in little time", "[train]") {
+  int calls = 0;
+  const auto slow =
+      mt::generated({.feature_columns = 6, .classes = 3}, 1'000'000, [&](std::uint64_t, const mt::SampleBuffers& out) {
+        ++calls;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        std::fill_n(out.features, 6, 0.5f);
+        out.labels[0] = 0;
+      });
+  const mt::Probe probe = mt::probe(slow, model, loss, adam, options, device);
+  CHECK(probe.sample_seconds >= 0.01);
+  CHECK(calls >= 3);
+  CHECK(calls <= 7);
+  CHECK(mt::probe(slow.subset({5}), model, loss, adam, options, device).sample_seconds >= 0.01);
+  CHECK(mt::probe(labelled(), model, loss, adam, options, device).sample_seconds == 0);
+  CHECK(mt::estimate(slow, model, loss, adam, options, device).reading_seconds >= 10'000);
+  const auto broken = mt::generated({.feature_columns = 6, .classes = 3}, 100,
+                                    [](std::uint64_t, const mt::SampleBuffers&) { throw std::runtime_error("no"); });
+  CHECK(test::code_of([&] { mt::estimate(broken, model, loss, adam, options, device); }) ==
+        mt::ErrorCode::function_failed);
 }
 
 TEST_CASE("an estimate changes nothing that it is given", "[train][exactness]") {

@@ -87,7 +87,7 @@ TEST_CASE("a run on data that is read goes on inside an epoch, with other worker
 TEST_CASE("explain says how data that is read will come", "[train]") {
   const auto data = mt::synthetic_classification({.samples = 1003, .features = 6, .classes = 3, .seed = 1});
   const std::string text = trainer(0, {.workers = 2}).explain(read_when_wanted(data));
-  CHECK(text.find("samples shuffled; 2 workers read ahead, 4 slots, ") != std::string::npos);
+  CHECK(text.find("samples shuffled; 2 workers read ahead, 18 slots, ") != std::string::npos);
   CHECK(trainer(0).explain(data).find("in the device's memory") != std::string::npos);
 }
 

@@ -15,10 +15,16 @@ inline constexpr bool has_vectors = std::is_same_v<T, float> || std::is_same_v<T
 
 /// Returns cpu::<instruction set>::f<T>(arguments...) from the function or lambda it stands in:
 ///   MINITRAIN_DISPATCH(device.isa(), T, f<T>(arguments...));
-#define MINITRAIN_DISPATCH(isa, T, ...)                                                   \
-  if constexpr (::minitrain::cpu::has_vectors<T>) {                                       \
-    const ::minitrain::Isa chosen = (isa);                                                \
-    if (chosen == ::minitrain::Isa::avx512) return ::minitrain::cpu::avx512::__VA_ARGS__; \
-    if (chosen == ::minitrain::Isa::avx2) return ::minitrain::cpu::avx2::__VA_ARGS__;     \
-  }                                                                                       \
+#define MINITRAIN_DISPATCH(isa, T, ...)                \
+  if constexpr (::minitrain::cpu::has_vectors<T>) {    \
+    const ::minitrain::Isa chosen = (isa);             \
+    if (chosen == ::minitrain::Isa::avx512) {          \
+      const ::minitrain::cpu::LeaveVectors at_the_end; \
+      return ::minitrain::cpu::avx512::__VA_ARGS__;    \
+    }                                                  \
+    if (chosen == ::minitrain::Isa::avx2) {            \
+      const ::minitrain::cpu::LeaveVectors at_the_end; \
+      return ::minitrain::cpu::avx2::__VA_ARGS__;      \
+    }                                                  \
+  }                                                    \
   return ::minitrain::cpu::baseline::__VA_ARGS__

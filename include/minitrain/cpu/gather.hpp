@@ -99,14 +99,10 @@ void copy_rows(const T* table, std::size_t columns, std::span<const std::uint64_
 }
 
 inline void widen_row(Isa isa, const std::uint8_t* row, std::size_t columns, float scale, float offset, float* out) {
-  switch (isa) {
-    case Isa::baseline:
-      return baseline::widen_bytes<baseline::Vec<float>>(row, columns, scale, offset, out);
-    case Isa::avx2:
-      return avx2::widen_bytes<avx2::Vec<float>>(row, columns, scale, offset, out);
-    default:
-      return avx512::widen_bytes<avx512::Vec<float>>(row, columns, scale, offset, out);
-  }
+  if (isa == Isa::baseline) return baseline::widen_bytes<baseline::Vec<float>>(row, columns, scale, offset, out);
+  const LeaveVectors at_the_end;
+  if (isa == Isa::avx2) return avx2::widen_bytes<avx2::Vec<float>>(row, columns, scale, offset, out);
+  avx512::widen_bytes<avx512::Vec<float>>(row, columns, scale, offset, out);
 }
 
 /// The same arithmetic for other scalars: bytes widen through float, so that all scalars see the same data.

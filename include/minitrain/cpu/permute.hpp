@@ -18,14 +18,10 @@ namespace cpu {
 
 template <class Word>
 void permute_on(Isa isa, const Permutation& permutation, std::uint64_t first, std::uint64_t* out, std::size_t count) {
-  switch (isa) {
-    case Isa::baseline:
-      return baseline::permute<Word>(permutation, first, out, count);
-    case Isa::avx2:
-      return avx2::permute<Word>(permutation, first, out, count);
-    default:
-      return avx512::permute<Word>(permutation, first, out, count);
-  }
+  if (isa == Isa::baseline) return baseline::permute<Word>(permutation, first, out, count);
+  const LeaveVectors at_the_end;
+  if (isa == Isa::avx2) return avx2::permute<Word>(permutation, first, out, count);
+  avx512::permute<Word>(permutation, first, out, count);
 }
 
 }  // namespace cpu

@@ -18,10 +18,13 @@ namespace minitrain::inline MINITRAIN_ABI::detail {
 class CsvReader {
  public:
   CsvReader(const std::string& path, char separator, std::size_t line_limit)
-      : file_(path), separator_(static_cast<unsigned char>(separator)), line_limit_(line_limit) {
-    for (std::size_t c = 0x20; c < plain_.size(); ++c) plain_[c] = c != '"' && c != 0x7F;
-    plain_[static_cast<unsigned char>(separator)] = false;
-    buffer_.resize(chunk);
+      : file_(path),
+        separator_(static_cast<unsigned char>(separator)),
+        line_limit_(line_limit),
+        chunk_(static_cast<std::size_t>(std::min<std::uint64_t>(most_chunk, file_.size() + 1))) {
+    std::fill(plain_.begin() + 0x20, plain_.end(), true);
+    for (const int c : {int{'"'}, 0x7F, separator_}) plain_[static_cast<std::size_t>(c)] = false;
+    buffer_.resize(chunk_);
     fill();
     if (end_ >= 2 && buffer_[0] == 0x1F && buffer_[1] == 0x8B) {
       fail(ErrorCode::bad_magic, 1, "file is gzip (1f 8b), not CSV: gunzip it first");
@@ -55,7 +58,7 @@ class CsvReader {
   }
 
  private:
-  static constexpr std::size_t chunk = std::size_t{1} << 16;
+  static constexpr std::size_t most_chunk = std::size_t{1} << 16;
   static constexpr int end_of_file = -1;
   struct Field {
     std::size_t first = 0, size = 0;  // in bytes from the beginning of the record
@@ -164,11 +167,11 @@ class CsvReader {
     begin_ -= record_;
     end_ -= record_;
     record_ = 0;
-    if (end_ + chunk > buffer_.size()) buffer_.resize(std::max(end_ + chunk, 2 * buffer_.size()));
+    if (end_ + chunk_ > buffer_.size()) buffer_.resize(std::max(end_ + chunk_, 2 * buffer_.size()));
     return fill();
   }
   bool fill() {
-    const std::size_t found = file_.read(std::span(buffer_).subspan(end_, chunk));
+    const std::size_t found = file_.read(std::span(buffer_).subspan(end_, chunk_));
     end_ += found;
     return found > 0;
   }
@@ -176,6 +179,7 @@ class CsvReader {
   InputFile file_;
   int separator_;
   std::size_t line_limit_;
+  std::size_t chunk_;              // bytes read in one go: a small file, and that there are no more, at once
   std::array<bool, 256> plain_{};  // bytes that are neither special nor refused
   std::vector<std::uint8_t> buffer_;
   std::size_t record_ = 0, begin_ = 0,

@@ -121,6 +121,12 @@ inline Dataset load_idx_with(IdxReader read, const std::string& images_path, con
   if (classes == 0 && !labels.values.empty()) {
     classes = std::size_t{1} + *std::max_element(labels.values.begin(), labels.values.end());
   }
+  const auto wrong =
+      std::find_if(labels.values.begin(), labels.values.end(), [&](auto label) { return label >= classes; });
+  if (wrong != labels.values.end()) {
+    fail_file(ErrorCode::label_out_of_range, labels_path,
+              "sample " + std::to_string(wrong - labels.values.begin()) + " has " + label_message(*wrong, classes));
+  }
   return Dataset({.samples = labels.values.size(),
                   .bytes = std::move(images.values),
                   .scale = options.scale.value_or(1 / 255.0f),

@@ -24,7 +24,8 @@ enum class Mixing {
 struct LoadingOptions {
   std::optional<std::size_t> workers = {};  // threads that read ahead; 0: none, whoever wants a batch reads it;
                                             // nothing: one, and more while training has to wait for them
-  std::size_t depth = 0;           // slots that are read ahead; 0: two more than workers, or 64 MiB of large ones
+  std::size_t depth = 0;           // slots that are read ahead; 0: two more than workers; up to 16 more, but 16 MiB, of
+                                   // small ones; 64 MiB of large ones
   std::uint64_t memory_limit = 0;  // bytes of files in memory at a time, mixed by blocks; by samples the system keeps
                                    // what it has room for; 0: half of what the machine has
   Mixing mixing = Mixing::automatic;
@@ -37,13 +38,14 @@ struct LoadingOptions {
   /// Threads that read ahead at first, and at most.
   std::size_t first_workers() const noexcept { return workers.value_or(cores() > 1 || deadline > 0 ? 1 : 0); }
   std::size_t most_workers() const noexcept { return workers.value_or(std::min<std::size_t>(cores(), 8)); }
-  /// Slots of so many bytes: of large ones fewer, but one that is used, one that is filled, one that is there.
+  /// Slots of so many bytes. Of small ones many, since a worker that sleeps is woken for half of them at a time; of
+  /// large ones few, but one that is used, one that is filled, one that is there.
   std::size_t slots(std::uint64_t bytes) const noexcept {
-    constexpr std::uint64_t all_bytes = 64 << 20;
     if (depth != 0) return depth;
     if (first_workers() == 0) return 1;
-    const std::uint64_t fit = all_bytes / std::max<std::uint64_t>(bytes, 1);
-    return std::clamp<std::size_t>(fit, 3, most_workers() + 2);
+    const std::uint64_t each = std::max<std::uint64_t>(bytes, 1), workers_there = most_workers();
+    const std::uint64_t wanted = std::clamp((16 << 20) / each, workers_there + 2, workers_there + 16);
+    return static_cast<std::size_t>(std::clamp<std::uint64_t>((64 << 20) / each, 3, wanted));
   }
 
   /// Throws OptionError for an option outside its range.

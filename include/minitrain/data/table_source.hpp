@@ -15,6 +15,7 @@ class TableSource final : public Source {
   /// column.
   TableSource(Table features, Table answers, std::size_t classes, NonFinite non_finite)
       : features_(std::move(features)), answers_(std::move(answers)), classes_(classes), non_finite_(non_finite) {
+    features_name_ = name_of(features_), answers_name_ = name_of(answers_);
     if (answers_.columns != 0)
       detail::check_rows(features_.rows, answers_.rows, classes == 0 ? "rows of targets" : "labels");
     if (classes != 0 && answers_.columns != 1) {
@@ -30,11 +31,11 @@ class TableSource final : public Source {
   void read(const Reading&, std::span<const std::uint64_t> samples, const SampleBuffers& out) const override {
     if (out.features != nullptr) {
       read_rows(features_, samples, out.features, features_.columns);
-      check_finite(samples, out.features, features_.columns, "feature");
+      check_finite(features_name_, samples, out.features, features_.columns, "feature");
     }
     if (out.targets != nullptr) {
       read_rows(answers_, samples, out.targets, answers_.columns);
-      check_finite(samples, out.targets, answers_.columns, "target");
+      check_finite(answers_name_, samples, out.targets, answers_.columns, "target");
     }
     if (out.labels != nullptr) read_labels(samples, out.labels);
   }
@@ -77,7 +78,7 @@ class TableSource final : public Source {
         const std::byte* const at = answers_.data + samples[i] * answers_.row_stride;
         const auto label = static_cast<double>(detail::element_at<T>(at, answers_.big_endian));
         if (!(label >= 0 && label < end) || label != static_cast<double>(static_cast<std::int32_t>(label))) {
-          throw DataError(ErrorCode::label_out_of_range, {"Dataset: sample ", samples[i], " has label ", label,
+          throw DataError(ErrorCode::label_out_of_range, {answers_name_, ": sample ", samples[i], " has label ", label,
                                                           ": wanted a whole number from 0 to ", classes_ - 1});
         }
         labels[i] = static_cast<std::int32_t>(label);
@@ -85,15 +86,21 @@ class TableSource final : public Source {
     });
   }
 
-  void check_finite(std::span<const std::uint64_t> samples, const float* values, std::size_t columns,
-                    const char* what) const {
+  /// What errors begin with.
+  static std::string name_of(const Table& table) {
+    return table.file == nullptr ? "Dataset" : detail::io::shown(table.file->path_name());
+  }
+  void check_finite(const std::string& name, std::span<const std::uint64_t> samples, const float* values,
+                    std::size_t columns, const char* what) const {
     if (non_finite_ == NonFinite::keep) return;
-    detail::check_finite("Dataset", what, {values, samples.size() * columns}, columns, samples.data(), detail::or_keep);
+    detail::check_finite(name.c_str(), what, {values, samples.size() * columns}, columns, samples.data(),
+                         detail::or_keep);
   }
 
   Table features_, answers_;
   std::size_t classes_;
   NonFinite non_finite_;
+  std::string features_name_, answers_name_;
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -108,18 +108,26 @@ class TransformSource final : public DerivedSource {
 /// Throws ShapeError when the columns do not fit a transform, DataError (empty_data) for an empty set. Reading throws
 /// DataError with the sample and the number of the transform: function_failed for an exception of a transform, which is
 /// nested, or its own code for an Error; label_out_of_range.
-template <Transform First, Transform... Others>
-Dataset transform(const Dataset& data, First first, Others... others) {
-  if (data.empty()) throw DataError(ErrorCode::empty_data, "transform: no samples: give at least one");
-  std::vector<detail::TransformStep> steps;
-  std::size_t columns = data.feature_columns();
-  const auto add = [&](auto&& one) {
-    steps.push_back(detail::make_step(std::move(one), columns, steps.size() + 1));
-    columns = steps.back().columns;
-  };
-  add(std::move(first));
-  (add(std::move(others)), ...);
-  return Dataset(std::make_shared<detail::TransformSource>(data, std::move(steps)));
+template <class... Steps>
+Dataset transform(const Dataset& data, Steps... steps) {
+  constexpr bool fit = sizeof...(Steps) > 0 && (Transform<Steps> && ...);
+  static_assert(fit,
+                "transform() wants void (std::span<float> features), void (std::span<const float> in, std::span<float> "
+                "out) with a member columns(), or void (Sample& sample), each perhaps with a SampleRandom& as well, "
+                "copyable and callable as const (no mutable lambda); or a Map, whose function returns a vector");
+  if constexpr (fit) {
+    if (data.empty()) throw DataError(ErrorCode::empty_data, "transform: no samples: give at least one");
+    std::vector<detail::TransformStep> made;
+    std::size_t columns = data.feature_columns();
+    const auto add = [&](auto&& one) {
+      made.push_back(detail::make_step(std::move(one), columns, made.size() + 1));
+      columns = made.back().columns;
+    };
+    (add(std::move(steps)), ...);
+    return Dataset(std::make_shared<detail::TransformSource>(data, std::move(made)));
+  } else {
+    return data;
+  }
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

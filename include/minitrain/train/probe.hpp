@@ -1,9 +1,10 @@
 #pragma once
-// probe(): how long a step takes, found out with a few steps on rows made for it.
+// probe(): how long a step takes, found out with a few steps on rows made for it, and how long a sample takes to read.
 
 #include <minitrain/core/random.hpp>
 #include <minitrain/train/trainer.hpp>
 
+#include <array>
 #include <chrono>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -14,6 +15,7 @@ struct Probe {
   std::size_t steps = 0;
   double step_seconds = 0;    // the fastest epoch's mean
   double copy_bandwidth = 0;  // bytes a second to the device; 0: they need not go there
+  double sample_seconds = 0;  // of one thread to read a sample, and transform it; 0: it is in memory, or was not there
 };
 
 namespace detail {
@@ -60,6 +62,34 @@ double copy_bandwidth([[maybe_unused]] const Device& device) {
   }
 }
 
+/// Seconds of one thread to read a sample of data that is not in memory: from the beginning of the first epoch on, one,
+/// then two, then four, up to 512 or 8 MiB at once, until `seconds` have passed or all are read. The first one, for
+/// which files are opened and tables made, counts only where there is no other.
+template <class Device>
+double reading_seconds(const Dataset& data, const TrainerOptions& options, const Device& device, double seconds) {
+  if (data.empty() || data.in_memory()) return 0;
+  const SampleOrder order(data, options.shuffle, options.seed, options.loading);
+  constexpr std::uint64_t most_bytes = 8 << 20;
+  std::array<std::uint64_t, 512> samples;
+  const auto most = static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(most_bytes / std::max<std::uint64_t>(data.sample_bytes(), 1), 1, samples.size()));
+  const HostSlot<Device> slot(device, data.shape(), most);
+  const Reading reading{.seed = options.seed};
+  double spent = 0, first = 0;
+  std::uint64_t done = 0;
+  for (std::size_t count = 1; done < data.size() && spent < seconds; count = std::min(2 * count, most)) {
+    const auto part =
+        std::span(samples).first(static_cast<std::size_t>(std::min<std::uint64_t>(count, data.size() - done)));
+    order.fill(device, 0, done, part);
+    const auto start = std::chrono::steady_clock::now();
+    data.read(reading, part, slot.at(0));
+    spent += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (done == 0) first = spent;
+    done += part.size();
+  }
+  return done == 1 ? first : (spent - first) / static_cast<double>(done - 1);
+}
+
 }  // namespace detail
 
 /// Trains a trainer of its own for about `seconds`, at a learning rate of 0, on samples of that shape, and gives all
@@ -99,6 +129,16 @@ Probe probe(const DataSize& data, const M& model, const Loss& loss, const Optimi
                 result.steps += epoch.steps;
                 if (spent >= seconds && epoch.epoch >= least_epochs) trainer.request_stop();
               }});
+  return result;
+}
+
+/// With the time that samples take to be read, from reading a few of them for about as long: what comes from a disk is
+/// in it as far as these do. Throws what reading them throws, too.
+template <class T = float, Model M, LossSpec Loss, OptimizerSpec Optimizer, class Device>
+Probe probe(const Dataset& data, const M& model, const Loss& loss, const Optimizer& optimizer,
+            const TrainerOptions& options, const Device& device, double seconds = 0.05) {
+  Probe result = probe<T>(size_of(data), model, loss, optimizer, options, device, seconds);
+  result.sample_seconds = detail::reading_seconds(data, options, device, seconds);
   return result;
 }
 
