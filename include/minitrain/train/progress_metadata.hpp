@@ -94,7 +94,8 @@ inline ProgressMetadata progress_metadata(const RunProgress& p) {
 inline void read_progress_metadata(std::span<const std::pair<std::string, std::string>> metadata,
                                    const std::string& path, RunProgress& p) {
   const auto count = [](double x) { return x >= 0 && x < 0x1p53 ? static_cast<std::size_t>(x) : 0; };
-  for (const auto& [key, text] : metadata) {
+  for (const auto& pair : metadata) {
+    const std::string &key = pair.first, &text = pair.second;  // clang 14 captures no structured bindings
     const auto line = [&]<std::size_t N>(std::array<double, N>& numbers) {
       numbers = detail::parse_number_line<N>(text, path, key.c_str());
     };

@@ -135,7 +135,7 @@ void read_whole(const NamedTensor& tensor, const std::string& path, const SlabSp
 }
 
 /// What stands between the tensors of a file and the slabs of a layout that holds(i) names: tensors that are missing,
-/// have another shape or type, or have no place. Those that wanted(name) does not want may be missing, or be others.
+/// have another shape or type, or have no place, unless wanted(name) does not want them.
 template <class Holds, class Wanted>
 void compare_tensors(const SafetensorsFile& file, const SlabLayout& layout, const Holds& holds, const Wanted& wanted,
                      Differences& differences) {
@@ -144,7 +144,6 @@ void compare_tensors(const SafetensorsFile& file, const SlabLayout& layout, cons
     known.push_back(std::move(name));
     const NamedTensor* const tensor = file.find(known.back());
     if (tensor == nullptr) {
-      if (!wanted(known.back())) return;
       differences.add(ErrorCode::missing_tensor,
                       {"no tensor '", known.back(), "', wanted one of shape ", io::shape_text(shape)});
     } else if (tensor->shape != shape) {
@@ -212,12 +211,11 @@ Snapshot read_snapshot(const Accumulator<T, Device>& core, const StateFields& fi
     if (!snapshot.holds(i)) continue;
     T* const values = reinterpret_cast<T*>(snapshot.slab(i));
     if (!slab.per_parameter()) {
-      if (const NamedTensor* const tensor = file.find(slab.name)) detail::read_whole(*tensor, path, slab, values);
+      detail::read_whole(*file.find(slab.name), path, slab, values);
       continue;
     }
     for (const NetworkParameter& p : layout.parameters) {
-      const NamedTensor* const tensor = file.find(slab.name + p.name);
-      if (tensor != nullptr) detail::read_tensor(*tensor, path, p.spec, slab.finite, values + p.offset);
+      detail::read_tensor(*file.find(slab.name + p.name), path, p.spec, slab.finite, values + p.offset);
     }
   }
   return snapshot;

@@ -19,8 +19,8 @@ inline constexpr std::size_t state_format = 2;
 /// How a state is loaded.
 struct LoadOptions {
   /// Fields that may differ from those in the file: "batch_size", "data", "seed", "optimizer.learning_rate", ... With
-  /// "optimizer", moments of the same name are taken over and others begin at zero; with "scalar", float widens to
-  /// double.
+  /// "optimizer", moments that this one has no place for are left out; all of its own must be there (Adam goes on as
+  /// AdamW, or as plain SGD). With "scalar", float widens to double.
   std::vector<std::string> allow{};
 };
 
