@@ -135,13 +135,13 @@ TEST_CASE("when the power goes at any moment of write_file, there is the old fil
   replace(folder / "d/a", after, files);
   std::size_t states = 0, mixed_names = 0;
   for (std::size_t calls = acknowledged_before; calls <= files.size(); ++calls) {
-    const std::size_t names = files.pending_names(calls);
-    for (std::size_t applied = 0; applied <= names; ++applied) {
+    const std::size_t all_names = std::size_t{1} << files.pending_names(calls);
+    for (std::size_t names = 0; names < all_names; ++names) {
       for (const test::Loss loss : {test::Loss::dropped, test::Loss::torn_512, test::Loss::torn_4096,
                                     test::Loss::reordered_512, test::Loss::reordered_4096, test::Loss::kept}) {
         for (std::uint64_t seed = 0; seed < 5; ++seed, ++states) {
-          const auto state = files.state(calls, loss, applied, seed);
-          INFO("after call " << calls << ", " << applied << " names");
+          const auto state = files.state(calls, loss, names, seed);
+          INFO("after call " << calls << ", names " << names);
           REQUIRE(state.count("a") == 1);
           const std::string& found = state.at("a");
           CHECK((found == after || (found == before && calls < files.size())));

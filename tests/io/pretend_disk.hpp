@@ -58,8 +58,9 @@ class FailingFiles : public minitrain::FileSystem {
   }
   int fallocate(int file, off_t size) const override { return fails() ? errno : FileSystem::fallocate(file, size); }
   int fchmod(int file, mode_t mode) const override { return fails(false) ? -1 : FileSystem::fchmod(file, mode); }
-  int fdatasync(int file) const override { return fails() ? -1 : FileSystem::fdatasync(file); }
-  int fsync(int file) const override { return fails() ? -1 : FileSystem::fsync(file); }
+  int fdatasync(int) const override { return fails() ? -1 : 0; }  // the power stays on: thousands of files are written
+  int fsync(int) const override { return fails() ? -1 : 0; }
+  void forget(int) const override {}
   int flock(int file) const override { return fails(false) ? -1 : FileSystem::flock(file); }
   int rename(const char* from, const char* to) const override {
     return fails(false) ? -1 : FileSystem::rename(from, to);
@@ -103,8 +104,9 @@ class RecordedFiles : public minitrain::FileSystem {
   std::size_t size() const { return trace_.size(); }
 
   /// What a machine finds that lost its power after the first `calls` of them: of writes that were not made durable
-  /// what `loss` says; of names made, changed and removed since the directory was, the first `names` (more are all).
-  Directory state(std::size_t calls, Loss loss, std::size_t names, std::uint64_t seed) const {
+  /// what `loss` says; of names made, changed and removed since the directory was, those with a 1 in `names`, bit after
+  /// bit.
+  Directory state(std::size_t calls, Loss loss, std::uint64_t names, std::uint64_t seed) const {
     std::map<std::size_t, File> files;
     std::vector<const Call*> pending;
     std::map<std::string, std::size_t> directory;
@@ -112,11 +114,8 @@ class RecordedFiles : public minitrain::FileSystem {
       if (call.kind == Kind::create) directory[call.name] = call.file;
       if (call.kind == Kind::unlink) directory.erase(call.name);
       if (call.kind == Kind::rename) {
-        const auto from = directory.find(call.name);
-        if (from == directory.end()) return;  // it was never there: then there is nothing to rename
-        const std::size_t file = from->second;
-        directory.erase(from);
-        directory[call.to] = file;
+        directory.erase(call.name);
+        directory[call.to] = call.file;
       }
     };
     for (std::size_t i = 0; i < calls; ++i) {
@@ -130,7 +129,9 @@ class RecordedFiles : public minitrain::FileSystem {
         pending.clear();
       }
     }
-    for (std::size_t i = 0; i < std::min(names, pending.size()); ++i) apply(*pending[i]);
+    for (std::size_t i = 0; i < pending.size(); ++i) {
+      if ((names >> i & 1) != 0) apply(*pending[i]);
+    }
     Directory result;
     std::mt19937_64 random(seed);
     for (const auto& [name, file] : directory) result[name] = files[file].after(loss, random);
@@ -150,7 +151,7 @@ class RecordedFiles : public minitrain::FileSystem {
     const int number = FileSystem::open(path, flags, mode);
     if (number < 0) return number;
     if ((flags & O_CREAT) != 0) {
-      open_[number] = next_file_++;
+      open_[number] = live_[name_of(path)] = next_file_++;
       note({Kind::create, name_of(path), {}, open_[number]});
     } else if ((flags & O_DIRECTORY) != 0) {
       open_[number] = the_directory;
@@ -182,7 +183,8 @@ class RecordedFiles : public minitrain::FileSystem {
     return 0;
   }
   int rename(const char* from, const char* to) const override {
-    note({Kind::rename, name_of(from), name_of(to), 0});
+    live_[name_of(to)] = live_[name_of(from)];
+    note({Kind::rename, name_of(from), name_of(to), live_[name_of(to)]});
     return FileSystem::rename(from, to);
   }
   int unlink(const char* path) const override {
@@ -251,6 +253,7 @@ class RecordedFiles : public minitrain::FileSystem {
   std::string directory_;
   mutable std::vector<Call> trace_;
   mutable std::map<int, std::size_t> open_;
+  mutable std::map<std::string, std::size_t> live_;
   mutable std::size_t next_file_ = 0;
 };
 

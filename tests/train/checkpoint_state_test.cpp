@@ -126,6 +126,9 @@ TEST_CASE("what a caller adds to a state comes back", "[state]") {
       read_snapshot(run.core(), run.fields(), mt::SafetensorsFile(folder / "state"), folder / "state");
   CHECK(back.state().metadata == mt::StateFields{{"note", "\"x\"\n"}, {"schedule.stage", "3"}});
   CHECK(back.state().value == 0.125);
+  mt::Snapshot again = read_snapshot(run.core(), run.fields(), mt::SafetensorsFile(folder / "state"), folder / "state");
+  write_snapshot(again, folder / "again");
+  CHECK(test::read_all(folder / "again") == test::read_all(folder / "state"));
   run.snapshot(snapshot, {{"minitrain.note", "x"}});
   CHECK_THROWS_AS(write_snapshot(snapshot, folder / "state"), mt::OptionError);
 }

@@ -56,6 +56,7 @@ class CheckpointDirectory {
         newest.path = path;
         newest.step = *step;
       } catch (const DataError& error) {
+        if (error.code() == ErrorCode::out_of_memory) throw;  // an older one would need as much
         newest.skipped.emplace_back(error.what());
       }
     }

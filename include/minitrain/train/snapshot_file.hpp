@@ -43,7 +43,11 @@ inline StateFields file_metadata(const RunState& state) {
     real("minitrain.loss_scale.steps", state.window.loss_scale[1]);
   }
   if (state.value - state.value == 0) metadata.emplace_back("minitrain.value", joined({state.value}));
-  for (const auto& [name, value] : state.fields) metadata.emplace_back("minitrain." + name, value);
+  for (const auto& [name, value] : state.fields) {  // one that was read from a file has what the counts above say too
+    const std::string key = "minitrain." + name;
+    if (std::none_of(metadata.begin(), metadata.end(), [&](const auto& pair) { return pair.first == key; }))
+      metadata.emplace_back(key, value);
+  }
   for (const auto& [key, value] : state.metadata) {
     if (key.starts_with("minitrain.")) {
       throw OptionError({"metadata ", io::quoted(key), ": these keys are the library's: choose another"});
