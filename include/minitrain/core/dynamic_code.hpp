@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #define MINITRAIN_ISA dynamic_codes
 #define MINITRAIN_INLINE constexpr
@@ -27,6 +28,8 @@ struct DynamicCode {
   unsigned zero = 0;  // the code of 0
   unsigned top = 0;   // places from there to the code of 1
 
+  /// Where the number at a place ends: the middle, as a float, between it and the next one; infinity at the top.
+  std::array<float, 256> borders{};
   /// The place of the number nearest to x, or next below it, found by the upper bits of x: x in [0, 1], from 2^-24 on,
   /// as 24·128 ranges, none of which has two borders in it.
   std::array<std::uint8_t, 24 * 128 + 1> places{};
@@ -37,14 +40,16 @@ struct DynamicCode {
     if (!(x <= 1)) return 0;
     const std::uint32_t range = std::bit_cast<std::uint32_t>(x) >> 16;
     const unsigned near = places[range > lowest ? range - lowest : 0];
-    return near + (near < top && x > dynamic_codes::between(numbers[zero + near], numbers[zero + near + 1]) ? 1 : 0);
+    return near + (x > borders[near] ? 1 : 0);
   }
 
   constexpr void fill_places() noexcept {
+    borders.fill(std::numeric_limits<float>::infinity());
+    for (unsigned i = 0; i < top; ++i) borders[i] = dynamic_codes::between(numbers[zero + i], numbers[zero + i + 1]);
     unsigned place = 0;
     for (std::uint32_t i = 0; i < places.size(); ++i) {
       const float x = i == 0 ? 0 : std::bit_cast<float>((lowest + i) << 16);
-      while (place < top && x > dynamic_codes::between(numbers[zero + place], numbers[zero + place + 1])) ++place;
+      while (x > borders[place]) ++place;
       places[i] = static_cast<std::uint8_t>(place);
     }
   }
