@@ -7,6 +7,7 @@
 #include "launch.cuh"
 
 #include <minitrain/core/activation.hpp>
+#include <minitrain/core/dynamic_code.hpp>
 #include <minitrain/core/elements/constants.hpp>
 #include <minitrain/core/loss_arguments.hpp>
 #include <minitrain/core/optimizer_factors.hpp>
@@ -61,6 +62,7 @@ struct Lane {
 #include <minitrain/core/elements/functions.inl>
 
 #include <minitrain/core/elements/activation.inl>
+#include <minitrain/core/elements/dynamic_code.inl>
 #include <minitrain/core/elements/layer_norm.inl>
 #include <minitrain/core/elements/optimizer.inl>
 #include <minitrain/core/elements/softmax_loss.inl>

@@ -7,6 +7,7 @@
 // CUDA is the toolkit's folder, /usr/local/cuda perhaps. Without a GPU in this machine name its architecture in place
 // of native: sm_90 for an H100 or H200. Code for an older one runs on a newer one, but without its tensor-core modes.
 #include "activation.cu"
+#include "adam8bit.cu"
 #include "copy.cu"
 #include "dense.cu"
 #include "device.cu"

@@ -138,6 +138,7 @@ void adam_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) {
 void rmsprop_update(const Cuda&, const RmspropRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void adagrad_update(const Cuda&, const AdagradRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void average_update(const Cuda&, const AverageRule&, const UpdateStep<float, Cuda>&) { refuse(); }
+void adam8bit_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void lamb_update(const Cuda&, const LambRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void lars_update(const Cuda&, const LarsRule&, const UpdateStep<float, Cuda>&) { refuse(); }
 void adafactor_update(const Cuda&, const AdafactorRule&, const UpdateStep<float, Cuda>&) { refuse(); }

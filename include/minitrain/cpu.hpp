@@ -1,6 +1,7 @@
 #pragma once
 // The CPU device and all its operations.
 
+#include <minitrain/cpu/adam8bit.hpp>
 #include <minitrain/cpu/dense.hpp>
 #include <minitrain/cpu/device.hpp>
 #include <minitrain/cpu/dropout.hpp>

@@ -19,6 +19,7 @@
 #include <minitrain/optim/adafactor.hpp>
 #include <minitrain/optim/adagrad.hpp>
 #include <minitrain/optim/adam.hpp>
+#include <minitrain/optim/adam8bit.hpp>
 #include <minitrain/optim/adamw.hpp>
 #include <minitrain/optim/schedules.hpp>
 #include <minitrain/optim/ema.hpp>

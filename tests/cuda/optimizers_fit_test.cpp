@@ -77,6 +77,12 @@ TEST_CASE("A run on the GPU has the CPU's bits with LAMB, LARS and Adafactor", "
   check_on_both(without_decay_on_biases(Adafactor{.beta1 = 0.9, .weight_decay = 0.1}));
 }
 
+TEST_CASE("A run on the GPU has the CPU's bits with moments of one byte", "[exactness]") {
+  check_on_both(AdamW8bit{});
+  check_on_both(Adam8bit{.weight_decay = 0.1});
+  check_on_both(without_decay_on_biases(EMA<AdamW8bit>{}));
+}
+
 TEST_CASE("A run on the GPU has the CPU's bits with averages and slow weights", "[exactness]") {
   check_on_both(EMA<AdamW>{.decay = 0.9});
   check_on_both(EMA<SGD>{.optimizer = {.momentum = 0.5}, .bias_correction = true});

@@ -5,7 +5,6 @@
 #include <minitrain/config.hpp>
 
 #include <cstddef>
-#include <optional>
 #include <string_view>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -17,14 +16,15 @@ struct ParameterTensor {
   std::size_t offset = 0;   // of the first element in every slab, in scalars
   std::size_t rows = 1, columns = 0;
   std::size_t rank = 1;
-  double learning_rate_factor = 1;          // see optim/groups.hpp
-  std::optional<double> weight_decay = {};  // instead of the optimizer's
+  double learning_rate_factor = 1;  // see optim/groups.hpp
+  bool has_weight_decay = false;
+  double weight_decay = 0;  // instead of the optimizer's, if it has one
 
   constexpr std::size_t size() const noexcept { return rows * columns; }
   /// Biases, and gains and shifts of normalisations.
   constexpr bool is_vector() const noexcept { return rank < 2; }
   /// The weight decay of this tensor, where `usual` is the optimizer's.
-  constexpr double decay_of(double usual) const noexcept { return weight_decay.value_or(usual); }
+  constexpr double decay_of(double usual) const noexcept { return has_weight_decay ? weight_decay : usual; }
 };
 
 /// What one slab of an optimizer's state holds: one scalar for each parameter, at the parameter's place; or `count`

@@ -76,6 +76,9 @@ void rmsprop_update(const Cuda&, const RmspropRule&, const UpdateStep<float, Cud
 void adagrad_update(const Cuda&, const AdagradRule&, const UpdateStep<float, Cuda>&);
 void average_update(const Cuda&, const AverageRule&, const UpdateStep<float, Cuda>&);
 
+// kernels/adam8bit.cu
+void adam8bit_update(const Cuda&, const AdamRule&, const UpdateStep<float, Cuda>&);
+
 // kernels/tensor_optimizer.cu
 void lamb_update(const Cuda&, const LambRule&, const UpdateStep<float, Cuda>&);
 void lars_update(const Cuda&, const LarsRule&, const UpdateStep<float, Cuda>&);

@@ -69,7 +69,8 @@ struct Groups {
         found[i] = true;
         if (std::exchange(taken, true)) continue;
         tensor.learning_rate_factor *= list[i].learning_rate_factor;
-        if (list[i].weight_decay) tensor.weight_decay = list[i].weight_decay;
+        tensor.has_weight_decay = tensor.has_weight_decay || list[i].weight_decay;
+        tensor.weight_decay = list[i].weight_decay.value_or(tensor.weight_decay);
       }
     }
     for (std::size_t i = 0; i < list.size(); ++i) {
