@@ -21,13 +21,13 @@
 #include <minitrain/optim/adam.hpp>
 #include <minitrain/optim/adam8bit.hpp>
 #include <minitrain/optim/adamw.hpp>
-#include <minitrain/optim/schedules.hpp>
 #include <minitrain/optim/ema.hpp>
 #include <minitrain/optim/groups.hpp>
 #include <minitrain/optim/lamb.hpp>
 #include <minitrain/optim/lars.hpp>
 #include <minitrain/optim/lookahead.hpp>
 #include <minitrain/optim/rmsprop.hpp>
+#include <minitrain/optim/schedules.hpp>
 #include <minitrain/optim/sgd.hpp>
 #include <minitrain/train/estimate.hpp>
 #include <minitrain/train/plan.hpp>

@@ -122,7 +122,7 @@ TEST_CASE("the newest checkpoint that is whole is found, and the others are name
   for (std::size_t i = 0; i < 5; ++i) CHECK_THAT(newest.skipped[i], ContainsSubstring(directory.path_of(7 - i)));
 }
 
-TEST_CASE("files that are no checkpoints are left alone; what a dead process left half written is removed",
+TEST_CASE("files that are no checkpoints are left alone, and what a dead process left half written is removed",
           "[checkpoint]") {
   const Folder folder;
   std::filesystem::create_directory(folder / "run");

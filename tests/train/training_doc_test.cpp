@@ -1,4 +1,4 @@
-// The programs of docs/training.md, but for its table of optimizers: each of their lines stands here, compiles and runs.
+// The programs of docs/training.md, but for its table of optimizers: all of their lines stand here, compile and run.
 
 #include <minitrain/io/dlpack_import.hpp>
 #include <minitrain/io/npy_write.hpp>

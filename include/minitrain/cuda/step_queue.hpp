@@ -100,8 +100,8 @@ class Cuda::StepQueue {
   void scale_loss(const Cuda& device, const View<float, Cuda>& dy);
   /// What it is now; waits for the queued steps.
   double loss_scale(const Cuda& device) const;
-  /// The scale and the number of steps since it changed, for a file, and back from one. The scale must be a power of two
-  /// from 1 to 2^24.
+  /// The scale and the number of steps since it changed, for a file, and back from one. The scale must be a power of
+  /// two from 1 to 2^24.
   std::array<double, 2> loss_scale_state(const Cuda& device) const;
   void set_loss_scale_state(const Cuda& device, const std::array<double, 2>& state);
 
