@@ -29,7 +29,7 @@ int main(int argc, char** argv) try {
   examples::Progress progress;
   const double before = trainer.evaluate(test).loss;
   const mt::History history = trainer.fit(train, test, examples::watch(trainer, progress));
-  if (examples::was_interrupted()) return examples::interrupted;
+  if (examples::was_interrupted()) return examples::interrupted_code();
 
   const mt::EpochRecord& last = history.epochs.back();
   std::printf("%zu steps of 128 samples in %.2f s, %.0f samples/s\n", history.steps(), history.seconds(),

@@ -146,7 +146,7 @@ int main(int argc, char** argv) try {
                     "round " + std::to_string(round + 1) + ", batch size " + std::to_string(runs.batch));
     }
     train_once(data, threads, {.epochs = epochs, .batch_size = runs.batch, .seed = seed + round}, runs);
-    if (examples::was_interrupted()) return examples::interrupted;
+    if (examples::was_interrupted()) return examples::interrupted_code();
   }
   progress.clear();
   show(all, data.train.size(), csv, json);

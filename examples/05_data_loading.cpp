@@ -116,7 +116,7 @@ int main(int argc, char** argv) try {
     Case& one = all[i / batches.size()];
     one.rates[i % batches.size()].push_back(
         measure(one, batches[i % batches.size()], 1e-3 * static_cast<double>(milliseconds)));
-    if (examples::was_interrupted()) return examples::interrupted;
+    if (examples::was_interrupted()) return examples::interrupted_code();
     if (progress.due()) {
       progress.show(static_cast<double>(run) / static_cast<double>(repeats * runs), one.source + ", " + one.transform);
     }

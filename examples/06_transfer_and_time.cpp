@@ -108,7 +108,7 @@ int main(int argc, char** argv) try {
     std::printf("Before the run:\n%s\n", mt::to_string(estimate).c_str());
     if (streamed) data.source()->release(0, data.size(), true);  // so that it does come from disk, once
     const Measured measured = run(data, device, make);
-    if (examples::was_interrupted()) return examples::interrupted;
+    if (examples::was_interrupted()) return examples::interrupted_code();
     const std::string compared = compare(estimate, measured);
 
     options.profile = true;

@@ -17,6 +17,7 @@
 #include "gemm.cu"
 #include "gemm_choice.cu"
 #include "gemm_mma.cu"
+#include "gradient.cu"
 #include "layer_norm.cu"
 #include "library_gemm.cu"
 #include "loss.cu"

@@ -72,11 +72,16 @@ Cuda::StepQueue& Cuda::StepQueue::operator=(StepQueue&&) noexcept = default;
 Cuda::StepQueue::~StepQueue() = default;
 std::size_t Cuda::StepQueue::size() const noexcept { return 0; }
 std::size_t Cuda::StepQueue::replayed() const noexcept { return 0; }
-void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&, double) { refuse(); }
+void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&, double, OnNonFinite, std::size_t) { refuse(); }
+void Cuda::StepQueue::clip_values(const Cuda&, const View<float, Cuda>&, const View<const double, Cuda>&, double) {
+  refuse();
+}
 bool Cuda::StepQueue::is_recorded(std::size_t) const noexcept { return false; }
 bool Cuda::StepQueue::scales_loss(const Cuda&) noexcept { return false; }
 void Cuda::StepQueue::scale_loss(const Cuda&, const View<float, Cuda>&) { refuse(); }
 double Cuda::StepQueue::loss_scale(const Cuda&) const { refuse(); }
+std::array<double, 2> Cuda::StepQueue::loss_scale_state(const Cuda&) const { refuse(); }
+void Cuda::StepQueue::set_loss_scale_state(const Cuda&, const std::array<double, 2>&) { refuse(); }
 View<const double, Cuda> Cuda::StepQueue::scale() const noexcept { return {}; }
 std::vector<std::array<double, 4>> Cuda::StepQueue::take(const Cuda&) { refuse(); }
 void Cuda::StepQueue::forget_graphs(const Cuda&) { refuse(); }
@@ -118,6 +123,10 @@ void layer_norm_backward(const Cuda&, cuda::Input, cuda::Input, cuda::Input, cud
                          cuda::Output, bool) {
   refuse();
 }
+void clip_values(const Cuda&, const View<float, Cuda>&, const View<const double, Cuda>&, double, const double*) {
+  refuse();
+}
+void add_gradient_squares(const Cuda&, cuda::Input, cuda::Input, bool, const View<double, Cuda>&) { refuse(); }
 void dropout_forward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
 void dropout_backward(const Cuda&, const DropoutKey&, double, cuda::Input, cuda::Output) { refuse(); }
 void sum_of_squares(const Cuda&, const View<const float, Cuda>&, const View<double, Cuda>&) { refuse(); }

@@ -30,9 +30,10 @@ struct StepState {
   double leaves_all;      // 1: the last closed step changes no parameter
   double stopped;         // 1: a loss or a gradient was not finite, and no later step changes a parameter
   std::uint64_t slot;     // steps closed since the queue was emptied: the place of the step under way
-  std::uint64_t skipped;  // of these, steps that were none: without weight, or past the range of fp16
+  std::uint64_t skipped;  // of these, steps that were none: see StepQueue::close()
   double totals[queue_capacity][4];
   PlannedStep plan[queue_capacity];
+  std::uint64_t skipped_in_row;  // with OnNonFinite::skip; goes on where the queue is emptied
 
   // The plan counts on every step; where some were none, those after them come that much earlier.
 

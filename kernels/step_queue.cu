@@ -8,7 +8,7 @@
 // "Mixed precision training", ICLR 2018.
 #include "context.cuh"
 
-#include <minitrain/cuda/step_queue.hpp>
+#include <minitrain/cuda/ops.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -33,15 +33,19 @@ __device__ inline bool finite(double x) { return x - x == 0.0; }
 constexpr double first_loss_scale = 65536, least_loss_scale = 1, largest_loss_scale = 16777216;
 constexpr std::uint64_t steps_to_double = 2000;
 
-__global__ void close_step_kernel(double* totals, cuda::StepState* state, cuda::LossScale* scaler, double clip_norm) {
+__global__ void close_step_kernel(double* totals, cuda::StepState* state, cuda::LossScale* scaler, double clip_norm,
+                                  OnNonFinite action, std::uint64_t most_skipped) {
   double* const result = state->totals[state->slot];
   const double loss = totals[0], weight = totals[1], squares = totals[3];
   const double loss_scale = scaler != nullptr ? scaler->scale : 1.0;
   // Where the loss scale cannot be blamed, a gradient that is not finite is an error.
   const bool overflow = finite(loss) && !finite(squares) && loss_scale > least_loss_scale;
   const bool weightless = finite(loss) && !(weight > 0.0);
-  if (!finite(loss) || (!finite(squares) && !overflow)) state->stopped = 1.0;
-  const bool stopped = state->stopped != 0.0, skip = overflow || weightless;
+  const bool bad = !finite(loss) || (!finite(squares) && !overflow);
+  const bool pardoned = bad && action == OnNonFinite::skip && ++state->skipped_in_row <= most_skipped;
+  if (bad && !pardoned && action != OnNonFinite::ignore) state->stopped = 1.0;
+  if (!bad && !overflow && !weightless) state->skipped_in_row = 0;
+  const bool stopped = state->stopped != 0.0, skip = overflow || weightless || pardoned;
   result[0] = loss;
   result[1] = weight;
   result[2] = totals[2];
@@ -51,7 +55,7 @@ __global__ void close_step_kernel(double* totals, cuda::StepState* state, cuda::
   state->leaves_all = stopped || skip ? 1.0 : 0.0;
   ++state->slot;
   if (skip) ++state->skipped;
-  if (scaler == nullptr || stopped || weightless) return;
+  if (scaler == nullptr || stopped || weightless || pardoned) return;
   scaler->clean = overflow ? 0 : scaler->clean + 1;
   if (overflow) scaler->scale = loss_scale / 2;
   if (scaler->clean == steps_to_double) {
@@ -205,9 +209,16 @@ Cuda::StepQueue::~StepQueue() = default;
 std::size_t Cuda::StepQueue::size() const noexcept { return state_->size; }
 std::size_t Cuda::StepQueue::replayed() const noexcept { return state_->replayed; }
 
-void Cuda::StepQueue::close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm) {
+void Cuda::StepQueue::clip_values(const Cuda& device, const View<float, Cuda>& sums,
+                                  const View<const double, Cuda>& totals, double limit) {
+  const cuda::LossScale* const scaler = state_->scaler();
+  minitrain::clip_values(device, sums, totals, limit, scaler != nullptr ? &scaler->scale : nullptr);
+}
+
+void Cuda::StepQueue::close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm, OnNonFinite action,
+                            std::size_t most_skipped) {
   cuda::launch(close_step_kernel, dim3(1), dim3(1), 0, cuda::stream_of(device), totals.data(), state_->on_gpu(),
-               state_->scaler(), clip_norm);
+               state_->scaler(), clip_norm, action, static_cast<std::uint64_t>(most_skipped));
   if (!state_->capturing) ++state_->size;
 }
 
@@ -223,6 +234,17 @@ double Cuda::StepQueue::loss_scale(const Cuda& device) const {
   double scale = 1;
   if (state_->scaler() != nullptr) cuda::copy_to_host(device, &state_->scaler()->scale, &scale, sizeof scale);
   return scale;
+}
+
+std::array<double, 2> Cuda::StepQueue::loss_scale_state(const Cuda& device) const {
+  cuda::LossScale state{1, 0};
+  if (state_->scaler() != nullptr) cuda::copy_to_host(device, state_->scaler(), &state, sizeof state);
+  return {state.scale, static_cast<double>(state.clean)};
+}
+
+void Cuda::StepQueue::set_loss_scale_state(const Cuda& device, const std::array<double, 2>& state) {
+  const cuda::LossScale wanted{state[0], static_cast<std::uint64_t>(state[1])};
+  if (state_->scaler() != nullptr) cuda::copy_from_host(device, &wanted, state_->scaler(), sizeof wanted);
 }
 
 bool Cuda::StepQueue::is_recorded(std::size_t samples) const noexcept {

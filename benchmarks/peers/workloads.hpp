@@ -69,13 +69,17 @@ inline minitrain::Dataset make_data(const Workload& w) {
 
 /// Epochs enough for any measurement: it ends the run itself.
 template <class Device>
-minitrain::Trainer<float, Device> make_trainer(const Workload& w, const Device& device) {
+minitrain::Trainer<float, Device> make_trainer(const Workload& w, const Device& device,
+                                               const minitrain::TrainerOptions& options) {
   using namespace minitrain;
   const Mlp model{.widths = w.widths};
-  const TrainerOptions options{.epochs = 100'000, .batch_size = w.batch, .seed = 1};
   if (w.classes) return {device, model, SoftmaxCrossEntropy{}, Adam{.learning_rate = 1e-3f}, options};
   if (w.adam) return {device, model, MeanSquaredError{}, Adam{.learning_rate = 1e-3f}, options};
   return {device, model, MeanSquaredError{}, SGD{.learning_rate = 0.01f}, options};
+}
+template <class Device>
+minitrain::Trainer<float, Device> make_trainer(const Workload& w, const Device& device) {
+  return make_trainer(w, device, {.epochs = 100'000, .batch_size = w.batch, .seed = 1});
 }
 
 }  // namespace peers

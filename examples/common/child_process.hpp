@@ -82,7 +82,7 @@ ChildResult in_child(F&& f) {
       const std::vector<double> values = f();
       const std::size_t bytes = values.size() * sizeof(double);
       if (was_interrupted()) {
-        code = interrupted;
+        code = interrupted_code();
       } else if (write(ends[1], values.data(), bytes) != static_cast<ssize_t>(bytes)) {
         code = run_failed;
       }

@@ -1,20 +1,22 @@
 #pragma once
-// Ctrl-C: the first one asks a run to end after the step it is in, the second one ends the program.
+// Ctrl-C and SIGTERM: the first one asks a run to end after the step it is in, the second one ends the program.
+
+#include <minitrain/train/interrupt.hpp>
 
 #include <csignal>
+#include <optional>
 
 namespace examples {
 
 namespace detail {
-inline volatile std::sig_atomic_t interrupted = 0;
+inline std::optional<minitrain::InterruptGuard> guard;
 }
 
 inline void listen_for_interrupt() {
-  std::signal(SIGINT, [](int) {
-    detail::interrupted = 1;
-    std::signal(SIGINT, SIG_DFL);
-  });
+  if (!detail::guard) detail::guard.emplace({SIGINT, SIGTERM});
 }
-inline bool was_interrupted() { return detail::interrupted != 0; }
+inline bool was_interrupted() { return detail::guard && detail::guard->requested(); }
+/// What to return then: 130 or 143.
+inline int interrupted_code() { return detail::guard->flag().exit_status(); }
 
 }  // namespace examples

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
 
 namespace examples {
@@ -61,6 +62,15 @@ class Progress {
   bool bar_, colour_;
   Clock::time_point shown_ = Clock::now();
 };
+
+/// For on_step: ends the run after Ctrl-C.
+template <class Trainer>
+std::function<void(const minitrain::StepEvent&)> stop_when_interrupted(Trainer& trainer) {
+  listen_for_interrupt();
+  return [&trainer](const minitrain::StepEvent&) {
+    if (was_interrupted()) trainer.request_stop();
+  };
+}
 
 /// Callbacks of one fit() that show how far it is, and stop it after Ctrl-C.
 template <class Trainer>

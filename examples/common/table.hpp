@@ -1,11 +1,12 @@
 #pragma once
 // Table: numbers in named columns, for programs to read.
 
+#include <minitrain/core/error.hpp>
+
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,12 +61,12 @@ class Table {
   std::vector<std::vector<double>> rows_;
 };
 
-/// Throws std::runtime_error with the operating system's words.
+/// Throws minitrain::DataError (io_error) with the operating system's words.
 inline void write_file(const std::string& path, const std::string& text) {
   std::FILE* file = std::fopen(path.c_str(), "w");
   bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
   if (file != nullptr && std::fclose(file) != 0) written = false;
-  if (!written) throw std::runtime_error(path + ": " + std::strerror(errno));
+  if (!written) throw minitrain::DataError(minitrain::ErrorCode::io_error, path + ": " + std::strerror(errno));
 }
 
 }  // namespace examples

@@ -8,6 +8,7 @@
 #include <minitrain/cpu/elementwise.hpp>
 #include <minitrain/cpu/gather.hpp>
 #include <minitrain/cpu/initial.hpp>
+#include <minitrain/cpu/gradient.hpp>
 #include <minitrain/cpu/layer_norm.hpp>
 #include <minitrain/cpu/loss.hpp>
 #include <minitrain/cpu/memory.hpp>

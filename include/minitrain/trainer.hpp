@@ -21,6 +21,7 @@
 #include <minitrain/optim/adam.hpp>
 #include <minitrain/optim/adam8bit.hpp>
 #include <minitrain/optim/adamw.hpp>
+#include <minitrain/optim/schedules.hpp>
 #include <minitrain/optim/ema.hpp>
 #include <minitrain/optim/groups.hpp>
 #include <minitrain/optim/lamb.hpp>

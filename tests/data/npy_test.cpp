@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "data/support.hpp"
+#include "support/python.hpp"
 
 namespace mt = minitrain;
 using mt::ErrorCode;
@@ -347,10 +348,8 @@ TEST_CASE("what is written is read again") {
 }
 
 TEST_CASE("NumPy reads our files, and we read its files of every type, order and version") {
-  if (std::system("python3 -c 'import numpy' 2>/dev/null") != 0) {
-    WARN("skipped: no NumPy for python3");
-    return;
-  }
+  const std::string python = test::python_with("numpy");
+  if (python.empty()) return;
   const test::TemporaryFile place("");
   const std::filesystem::path folder = place.path() + ".folder";
   std::filesystem::create_directory(folder);
@@ -365,8 +364,7 @@ TEST_CASE("NumPy reads our files, and we read its files of every type, order and
   mt::write_npy(ours("i4"), mt::View(i4.data(), {2, 3, 1, 4}));
   mt::write_npy(ours("u1"), mt::View(&one, {0, 7}));
   mt::write_npy(ours("one"), mt::View(&one, {1}));
-  const std::string script = (std::filesystem::path(__FILE__).parent_path() / "npy_interop.py").string();
-  REQUIRE(std::system(("python3 '" + script + "' '" + folder.string() + "'").c_str()) == 0);
+  REQUIRE(test::run_python(python, __FILE__, "npy_interop.py", folder.string()));
 
   std::ifstream arrays(folder / "arrays.txt"), refused(folder / "refused.txt");
   std::string name, code;

@@ -4,6 +4,7 @@
 
 #include "io/support.hpp"
 #include "support/catch.hpp"
+#include "support/python.hpp"
 
 #include <array>
 #include <cstdint>
@@ -230,10 +231,8 @@ TEST_CASE("dtype sizes") {
 }
 
 TEST_CASE("Hugging Face's safetensors reads our files, and we read its files") {
-  if (std::system("python3 -c 'import numpy, safetensors' 2>/dev/null") != 0) {
-    WARN("not run: python3 has no numpy and safetensors");
-    return;
-  }
+  const std::string python = test::python_with("numpy, safetensors");
+  if (python.empty()) return;
   const test::Folder folder;
   const std::array<float, 6> weight{0.0f, 1.5f, -2.0f, 3.25f, 1e-40f, 5e30f};
   const std::array<double, 3> bias{0.1, -0.2, 1e300};
@@ -247,8 +246,7 @@ TEST_CASE("Hugging Face's safetensors reads our files, and we read its files") {
       NamedTensor{"step", "I64", {}, std::as_bytes(std::span(step))},
   };
   write_safetensors(folder / "ours.safetensors", tensors, Pairs{{"format", "pt"}, {"note", "\xE2\x82\xAC\t\""}});
-  const std::string script = (std::filesystem::path(__FILE__).parent_path() / "interop.py").string();
-  REQUIRE(std::system(("python3 '" + script + "' '" + (folder / "") + "'").c_str()) == 0);
+  REQUIRE(test::run_python(python, __FILE__, "interop.py", folder / ""));
 
   const SafetensorsFile theirs(folder / "theirs.safetensors");
   CHECK(theirs.tensors().size() == tensors.size());

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "support/catch.hpp"
+#include "support/python.hpp"
 
 namespace mt = minitrain;
 
@@ -23,10 +24,8 @@ void write(const std::filesystem::path& path, const auto& values) {
 
 TEST_CASE("a run equals PyTorch's, and weights go both ways", "[train]") {
   const double clip_norm = GENERATE(0.0, 0.1);
-  if (std::system("python3 -c 'import torch, safetensors.torch, numpy' >/dev/null 2>&1") != 0) {
-    WARN("skipped: no PyTorch with safetensors for python3");
-    return;
-  }
+  const std::string python = test::python_with("torch, safetensors.torch, numpy");
+  if (python.empty()) return;
   const auto folder = std::filesystem::temp_directory_path() / ("minitrain_parity_" + std::to_string(std::rand()));
   std::filesystem::create_directories(folder);
   const mt::Dataset data = mt::synthetic_classification({.samples = 300, .features = 10, .classes = 3, .seed = 3});
@@ -48,8 +47,7 @@ TEST_CASE("a run equals PyTorch's, and weights go both ways", "[train]") {
   trainer.save_weights(folder / "start.safetensors");
   trainer.fit(data);
   trainer.save_weights(folder / "trained.safetensors");
-  const std::string script = (std::filesystem::path(__FILE__).parent_path() / "pytorch_parity.py").string();
-  CHECK(std::system(("python3 '" + script + "' '" + folder.string() + "' " + std::to_string(clip_norm)).c_str()) == 0);
+  CHECK(test::run_python(python, __FILE__, "pytorch_parity.py", folder.string(), std::to_string(clip_norm)));
   const double loss = trainer.evaluate(data).loss;
   trainer.load_weights(folder / "pytorch.safetensors");
   CHECK(std::abs(trainer.evaluate(data).loss - loss) < 1e-4);

@@ -256,7 +256,7 @@ TEST_CASE("a state of another model, optimizer or seed is refused, and changes n
   };
   make(3).save(path.get());
   auto other_seed = make(99);
-  refused(other_seed, "saved with seed 3");
+  refused(other_seed, "seed is 3 in the file, 99 here");
 
   mt::Trainer deep{test::device(), mt::Mlp{.widths = {3, 3, 3}}, mt::MeanSquaredError{}, mt::SGD{}};
   deep.save(path.get());

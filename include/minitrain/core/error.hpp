@@ -38,6 +38,7 @@ enum class ErrorCode {
   device_unavailable,  // a device that was asked for and is not there
   out_of_memory,       // an allocation that failed
   timed_out,           // what did not come within the time allowed
+  state_mismatch,      // a state of another run: its model, optimizer, seed, data or batch size is another
   function_failed,     // a function of the user's that threw; what it threw is nested
 };
 

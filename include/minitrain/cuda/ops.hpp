@@ -57,6 +57,11 @@ void dropout_backward(const Cuda&, const DropoutKey& key, double p, cuda::Input 
 // kernels/norm.cu
 void sum_of_squares(const Cuda&, const View<const float, Cuda>& x, const View<double, Cuda>& result);
 
+// kernels/gradient.cu; loss_scale: on the GPU, what the sums are to be divided by besides; null: nothing
+void clip_values(const Cuda&, const View<float, Cuda>& sums, const View<const double, Cuda>& totals, double limit,
+                 const double* loss_scale = nullptr);
+void add_gradient_squares(const Cuda&, cuda::Input x, cuda::Input dy, bool bias, const View<double, Cuda>& sum);
+
 // kernels/range.cu
 std::size_t first_outside(const Cuda&, const View<const float, Cuda>& x, double low, double high);
 std::size_t first_outside(const Cuda&, const View<const std::int32_t, Cuda>& x, double low, double high);

@@ -1,6 +1,7 @@
 #pragma once
 // Cuda::StepQueue: optimizer steps that the GPU goes through while the host queues the next ones.
 
+#include <minitrain/core/gradient_clip.hpp>
 #include <minitrain/core/optimizer_factors.hpp>
 #include <minitrain/cuda/device.hpp>
 
@@ -30,7 +31,7 @@ class Cuda::StepQueue {
       2 * sizeof(std::uint64_t) + sizeof(double) + sizeof(AdamFactors<float>);
   static constexpr std::size_t totals_bytes = 4 * sizeof(double);
   static constexpr std::size_t state_bytes =
-      3 * sizeof(double) + 2 * sizeof(std::uint64_t) + capacity * (totals_bytes + planned_step_bytes);
+      3 * sizeof(double) + 3 * sizeof(std::uint64_t) + capacity * (totals_bytes + planned_step_bytes);
 
   explicit StepQueue(const Cuda& device);
   StepQueue(StepQueue&&) noexcept;
@@ -78,8 +79,13 @@ class Cuda::StepQueue {
 
   /// Ends a step: its totals [4], three of LossArguments and the sum of squares of its gradient sum, move into the
   /// queue and become zero, and scale() becomes clipped_gradient_scale(). A step without weight changes nothing; nor
-  /// does one whose gradient is past the range of fp16, where losses are scaled. Such a step is none.
-  void close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm);
+  /// does one whose gradient is past the range of fp16, where losses are scaled, nor, with OnNonFinite::skip and up to
+  /// `most_skipped` times in a row, one whose loss or sum of squares is not finite. Such a step is none.
+  void close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm,
+             OnNonFinite action = OnNonFinite::stop, std::size_t most_skipped = 0);
+  /// clip_values(), before close() and before the squares are added up.
+  void clip_values(const Cuda& device, const View<float, Cuda>& sums, const View<const double, Cuda>& totals,
+                   double limit);
   /// For UpdateStep::queued_scale.
   View<const double, Cuda> scale() const noexcept;
   /// Waits for the steps in the queue, empties it, and returns their totals; of those that were none, the last total is
@@ -94,6 +100,10 @@ class Cuda::StepQueue {
   void scale_loss(const Cuda& device, const View<float, Cuda>& dy);
   /// What it is now; waits for the queued steps.
   double loss_scale(const Cuda& device) const;
+  /// The scale and the number of steps since it changed, for a file, and back from one. The scale must be a power of two
+  /// from 1 to 2^24.
+  std::array<double, 2> loss_scale_state(const Cuda& device) const;
+  void set_loss_scale_state(const Cuda& device, const std::array<double, 2>& state);
 
   /// Forgets the graphs: buffers that they know may go away.
   void forget_graphs(const Cuda& device);

@@ -1,8 +1,9 @@
 #pragma once
-// .npy files of NumPy: mapped, so that they may be larger than memory, and written.
+// .npy files of NumPy: mapped, so that they may be larger than memory; write_npy() is in io/npy_write.hpp.
 
 #include <minitrain/data/npy_header.hpp>
 #include <minitrain/data/table_source.hpp>
+#include <minitrain/io/npy_write.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -59,32 +60,6 @@ inline Dataset map_npy(const std::string& features_path, const NpyOptions& optio
   features.offset = options.offset;
   return Dataset(
       std::make_shared<const TableSource>(std::move(features), Table{}, options.classes, options.non_finite));
-}
-
-/// Replaces the file by the array, for numpy.load: version 1, C order, little-endian; whole or not at all, as
-/// write_file() does it. Throws DataError (io_error).
-template <class T>
-requires(std::is_same_v<std::remove_const_t<T>, float> || std::is_same_v<std::remove_const_t<T>, double> ||
-         std::is_same_v<std::remove_const_t<T>, std::int32_t> ||
-         std::is_same_v<std::remove_const_t<T>, std::uint8_t>)  //
-    void write_npy(const std::string& path, const View<T>& array) {
-  using Number = std::remove_const_t<T>;
-  const char* const type = std::is_same_v<Number, float>          ? "<f4"
-                           : std::is_same_v<Number, double>       ? "<f8"
-                           : std::is_same_v<Number, std::int32_t> ? "<i4"
-                                                                  : "|u1";
-  std::string shape;
-  for (std::size_t axis = 0; axis < array.shape().rank(); ++axis) shape += std::to_string(array.shape()[axis]) + ", ";
-  shape.resize(shape.size() - (array.shape().rank() > 1 ? 2 : 1));  // (3,) but (3, 4)
-  std::string header = joined({"{'descr': '", type, "', 'fortran_order': False, 'shape': (", shape, "), }"});
-  // Spaces and the newline, so that the elements begin at a multiple of 64.
-  header.append(63 - (10 + header.size()) % 64, ' ') += '\n';
-  const auto size = static_cast<unsigned>(header.size());
-  const std::string prefix{
-      '\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<char>(size), static_cast<char>(size >> 8)};
-  const std::array pieces{std::as_bytes(std::span(prefix)), std::as_bytes(std::span(header)),
-                          std::as_bytes(std::span(array.data(), array.size()))};
-  write_file(path, pieces);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

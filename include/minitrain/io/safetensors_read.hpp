@@ -43,6 +43,15 @@ class SafetensorsFile {
     });
   }
 
+  /// The metadata of a file, of which nothing else but the header is read and verified. Throws as the constructor does.
+  static std::vector<std::pair<std::string, std::string>> metadata_of(const ReadFile& file) {
+    SafetensorsFile header;
+    header.read_header(file.path(), file.size(),
+                       [&](std::uint64_t offset, std::span<std::byte> bytes) { file.read(offset, bytes); });
+    if (header.verify_header(file.path())) std::erase_if(header.header_.metadata, is_checksum);
+    return std::move(header.header_.metadata);
+  }
+
   /// All tensors, in the order of the file's header. Their bytes live as long as this object, and move with it. In
   /// files from write_safetensors each is aligned for its elements; in others it may not be: copy the bytes out.
   std::span<const NamedTensor> tensors() const noexcept { return header_.tensors; }
@@ -57,6 +66,9 @@ class SafetensorsFile {
     return &header_.tensors[*found];
   }
 
+  /// Whether the file had checksums, which then were right.
+  bool has_checksums() const noexcept { return has_checksums_; }
+
   /// All (key, value) pairs of the metadata but the checksums, sorted by key.
   std::span<const std::pair<std::string, std::string>> metadata() const noexcept { return header_.metadata; }
 
@@ -68,16 +80,13 @@ class SafetensorsFile {
   }
 
  private:
+  SafetensorsFile() = default;
+
   /// `read(offset, bytes)` fills `bytes` from `offset` of a file of `size` bytes.
   template <class Read>
   SafetensorsFile(std::string_view name, std::uint64_t size, Read read) {
-    const std::uint64_t length = read_length(name, size, read);
+    const std::uint64_t length = read_header(name, size, read);
     const std::uint64_t data_size = size - 8 - length;
-    {
-      std::string text(static_cast<std::size_t>(length), '\0');
-      read(8, std::as_writable_bytes(std::span(text)));
-      header_ = detail::io::SafetensorsHeaderParser(text, name, data_size).parse();
-    }
     data_.reset(new (std::nothrow) std::byte[data_size]);
     if (data_ == nullptr) {
       throw DataError(ErrorCode::out_of_memory,
@@ -91,6 +100,16 @@ class SafetensorsFile {
     }
     verify(name, 8 + length);
     header_.ranges = {};
+  }
+
+  /// Reads the header, and returns its length.
+  template <class Read>
+  std::uint64_t read_header(std::string_view name, std::uint64_t size, Read read) {
+    const std::uint64_t length = read_length(name, size, read);
+    std::string text(static_cast<std::size_t>(length), '\0');
+    read(8, std::as_writable_bytes(std::span(text)));
+    header_ = detail::io::SafetensorsHeaderParser(text, name, size - 8 - length).parse();
+    return length;
   }
 
   /// The first eight bytes: the length of the header.
@@ -114,17 +133,26 @@ class SafetensorsFile {
     return length;
   }
 
-  /// Compares the checksums, when the file has any, then drops them from the metadata.
-  void verify(std::string_view name, std::uint64_t data_begin) {
+  static bool is_checksum(const std::pair<std::string, std::string>& pair) {
+    return pair.first == detail::io::checksum_key || pair.first.starts_with(detail::io::checksum_prefix);
+  }
+
+  /// Compares the checksum of the header; returns whether the file has any.
+  bool verify_header(std::string_view name) const {
     using namespace detail::io;
-    const auto is_checksum = [](const auto& pair) {
-      return pair.first == checksum_key || pair.first.starts_with(checksum_prefix);
-    };
-    if (std::none_of(header_.metadata.begin(), header_.metadata.end(), is_checksum)) return;
+    if (std::none_of(header_.metadata.begin(), header_.metadata.end(), is_checksum)) return false;
     const std::string* const contents = metadata(checksum_key);
     const std::string_view expected = contents != nullptr ? std::string_view(*contents) : "";
     const std::string found = content_checksum(header_.tensors, header_.by_name, header_.metadata);
     if (expected != found) fail_checksum(name, 8, "names, shapes and metadata", expected, found);
+    return true;
+  }
+
+  /// Compares all checksums, when the file has any, then drops them from the metadata.
+  void verify(std::string_view name, std::uint64_t data_begin) {
+    using namespace detail::io;
+    has_checksums_ = verify_header(name);
+    if (!has_checksums_) return;
     for (const auto& [key, value] : header_.metadata) {
       if (key.starts_with(checksum_prefix)) verify_tensor(name, data_begin, key, value);
     }
@@ -156,6 +184,7 @@ class SafetensorsFile {
 
   detail::io::SafetensorsHeader header_;
   std::unique_ptr<std::byte[]> data_;
+  bool has_checksums_ = false;
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -141,11 +141,12 @@ inline SafetensorsHead lay_out_safetensors(std::span<const NamedTensor> tensors,
 /// written: DataError unknown_dtype, size_mismatch, duplicate_key, header_too_large; ShapeError bad_shape, overflow;
 /// OptionError for a name, key or value that is not UTF-8 or belongs to the format. Then DataError io_error.
 inline void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                              std::span<const std::pair<std::string, std::string>> metadata = {}) {
+                              std::span<const std::pair<std::string, std::string>> metadata = {},
+                              const WriteOptions& options = {}, const FileSystem& files = FileSystem::system()) {
   const detail::io::SafetensorsHead head = detail::io::lay_out_safetensors(tensors, metadata);
   std::vector<std::span<const std::byte>> pieces{head.length, std::as_bytes(std::span(head.header))};
   for (const std::uint32_t place : head.order) pieces.push_back(tensors[place].bytes);
-  write_file(path, pieces);
+  write_file(path, pieces, options, files);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

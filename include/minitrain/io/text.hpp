@@ -29,8 +29,11 @@ inline std::string shown(std::string_view text, std::size_t limit = 200) {
   return result;
 }
 
-/// The same between single quotes.
-inline std::string quoted(std::string_view text) { return std::string(1, '\'') + shown(text) + '\''; }
+/// The same between single quotes. An object, and not a function, beside which <iomanip>'s std::quoted would be found.
+struct Quoted {
+  std::string operator()(std::string_view text) const { return std::string(1, '\'') + shown(text) + '\''; }
+};
+inline constexpr Quoted quoted{};
 
 /// Where `text` stops being UTF-8 (RFC 3629: shortest forms only, no surrogates, nothing past U+10FFFF), or its size.
 inline std::size_t utf8_length(std::string_view text) noexcept {

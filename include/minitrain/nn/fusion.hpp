@@ -14,6 +14,7 @@ struct PlannedStage {
   std::unique_ptr<Stage<T, Device>> stage;
   std::size_t in = 0, out = 0, kept = 0;
   bool is_softmax = false;
+  std::uint32_t layer = 0;  // the first of those it runs
 };
 
 /// Takes the layers in order and plans stages:
@@ -34,7 +35,7 @@ class Fusion {
         last_->leave_activation_to_next();
       }
       last_dense_ = stage.get();
-      push(std::move(stage), in, out, 0);
+      push(std::move(stage), in, out, 0, number);
     } else if constexpr (ActivationLayer<L>) {
       const Activation activation = checked_activation(layer.activation());
       if (last_dense_ != nullptr && derivative_from_output(activation.kind)) {
@@ -42,12 +43,12 @@ class Fusion {
         last_dense_ = nullptr;
       } else {
         last_dense_ = nullptr;
-        push(std::make_unique<ActivationStage<T, Device>>(activation), in, out, 0);
+        push(std::make_unique<ActivationStage<T, Device>>(activation), in, out, 0, number);
       }
     } else {
       last_dense_ = nullptr;
       push(std::make_unique<LayerStage<L, T, Device>>(layer, std::move(parameters), std::move(gradients), number), in,
-           out, kept_columns_of(layer, in));
+           out, kept_columns_of(layer, in), number);
       plan_.back().is_softmax = std::same_as<L, Softmax>;
     }
   }
@@ -55,9 +56,10 @@ class Fusion {
   std::vector<PlannedStage<T, Device>> take() { return std::move(plan_); }
 
  private:
-  void push(std::unique_ptr<Stage<T, Device>> stage, std::size_t in, std::size_t out, std::size_t kept) {
+  void push(std::unique_ptr<Stage<T, Device>> stage, std::size_t in, std::size_t out, std::size_t kept,
+            std::uint32_t number) {
     last_ = stage.get();
-    plan_.push_back({std::move(stage), in, out, kept});
+    plan_.push_back({std::move(stage), in, out, kept, false, number});
   }
 
   std::vector<PlannedStage<T, Device>> plan_;

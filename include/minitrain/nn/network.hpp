@@ -5,6 +5,8 @@
 #include <minitrain/nn/description.hpp>
 #include <minitrain/nn/fusion.hpp>
 
+#include <algorithm>
+
 namespace minitrain::inline MINITRAIN_ABI {
 
 /// One parameter tensor inside the slabs.
@@ -67,10 +69,16 @@ class Network {
   const std::vector<NetworkParameter>& list() const noexcept { return list_; }
   Tensor<T, Device>& parameters() noexcept { return parameters_; }
   const Tensor<T, Device>& parameters() const noexcept { return parameters_; }
+  Tensor<T, Device>& gradients() noexcept { return gradients_; }
   const Tensor<T, Device>& gradients() const noexcept { return gradients_; }
   std::size_t input_columns() const noexcept { return stages_.front().in; }
   std::size_t output_columns() const noexcept { return stages_.back().out; }
   std::size_t stages() const noexcept { return stages_.size(); }
+  /// "2 (Dense{16, 3})", the first of the layers that a stage runs.
+  std::string stage_name(std::size_t stage) const {
+    const std::uint32_t layer = stages_[stage].layer;
+    return joined({layer, " (", description_.layers[layer].name, ")"});
+  }
   bool ends_in_softmax() const noexcept { return stages_.back().is_softmax && stages_.size() > 1; }
 
   /// Whether a device may record the launches of a step and replay them; see nn/layer.hpp.
@@ -113,7 +121,19 @@ class Network {
   void backward(const Device& device, const Pass& pass, std::size_t count, bool first) {
     for (std::size_t i = count; i-- > 0;) stages_[i].stage->backward(device, buffers_[i], pass, first);
   }
-  /// The same, and dx[B, input_columns()] receives the gradient by the input.
+  /// backward(), and sum += the squared norms of the gradients of single samples; see knows_squares().
+  void backward_with_squares(const Device& device, const Pass& pass, std::size_t count, bool first,
+                             const View<double, Device>& sum) {
+    for (std::size_t i = count; i-- > 0;) {
+      stages_[i].stage->backward(device, buffers_[i], pass, first);
+      stages_[i].stage->add_squares(device, buffers_[i], sum);
+    }
+  }
+  /// Whether every layer with parameters is a Dense, whose gradients of single samples have norms that cost little.
+  bool knows_squares() const noexcept {
+    return std::all_of(stages_.begin(), stages_.end(), [](const auto& s) { return s.stage->knows_squares(); });
+  }
+  /// backward(), and dx[B, input_columns()] receives the gradient by the input.
   void backward(const Device& device, const Pass& pass, std::size_t count, bool first, const View<T, Device>& dx) {
     const View<T, Device> none = std::exchange(buffers_.front().dx, dx);
     backward(device, pass, count, first);

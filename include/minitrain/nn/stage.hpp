@@ -26,6 +26,10 @@ class Stage {
   virtual void forward(const Device&, const StageBuffers<T, Device>&, const Pass&) const = 0;
   /// `first`: the gradients hold nothing yet and are overwritten; otherwise they are added to.
   virtual void backward(const Device&, const StageBuffers<T, Device>&, const Pass&, bool first) const = 0;
+  /// After backward(): sum += squared norms of the gradients of single samples by the parameters of this stage.
+  virtual void add_squares(const Device&, const StageBuffers<T, Device>&, const View<double, Device>&) const {}
+  /// Whether the function above counts all of its parameters, if it has any.
+  virtual bool knows_squares() const { return true; }
   /// See nn/layer.hpp.
   virtual bool replayable() const { return true; }
   /// The activation this stage ends with, if the next stage can undo it on the way back, and word that it will.
@@ -61,8 +65,15 @@ class DenseStage final : public Stage<T, Device> {
     dense_backward_weights(device, b.x, dy, weight_gradient_, bias_gradient_, !first);
     if (!b.dx.empty()) dense_backward_input(device, dy, View<const T, Device>(weight_), previous_, b.x, b.dx);
   }
+  void add_squares(const Device& device, const StageBuffers<T, Device>& b,
+                   const View<double, Device>& sum) const override {
+    if constexpr (measures) add_gradient_squares(device, b.x, View<const T, Device>(b.dy), !bias_.empty(), sum);
+  }
+  bool knows_squares() const override { return measures; }
 
  private:
+  static constexpr bool measures = std::is_floating_point_v<T>;  // not dual numbers
+
   View<T, Device> weight_, weight_gradient_, bias_, bias_gradient_;
   Activation activation_, previous_;
   bool next_applies_activation_ = false;
@@ -105,6 +116,7 @@ class LayerStage final : public Stage<T, Device> {
                                                     number_, pass});
   }
   bool replayable() const override { return is_replayable<L>(); }
+  bool knows_squares() const override { return parameters_.empty(); }
 
  private:
   L layer_;

@@ -3,22 +3,18 @@
 
 #include <minitrain/core/gradient_norm.hpp>
 #include <minitrain/data/batch.hpp>
-#include <minitrain/nn/network.hpp>
-#include <minitrain/train/objective.hpp>
+#include <minitrain/train/noise_probe.hpp>
 #include <minitrain/train/optimizer_state.hpp>
+#include <minitrain/train/parts.hpp>
 #include <minitrain/train/phase_clock.hpp>
 #include <minitrain/train/queued_steps.hpp>
+#include <minitrain/train/step_judge.hpp>
 #include <minitrain/train/totals.hpp>
+#include <minitrain/train/training_stages.hpp>
 
 #include <span>
 
 namespace minitrain::inline MINITRAIN_ABI {
-
-/// Stages that run in training: all, but for a last softmax that the loss takes over.
-template <class T, class Device>
-std::size_t training_stages(const Network<T, Device>& network, const Objective<T, Device>& objective) {
-  return network.stages() - (network.ends_in_softmax() && objective.is_softmax_cross_entropy() ? 1 : 0);
-}
 
 /// A network, a loss, an optimizer and what has accumulated. Sums and counts: gradients are added as sums over samples
 /// in sample order, and update() divides once, by the samples (or their weights) actually seen; so short batches, short
@@ -27,7 +23,7 @@ template <class T, class Device>
 class Accumulator {
  public:
   Accumulator(const Device& device, Network<T, Device> network, std::unique_ptr<Objective<T, Device>> objective,
-              std::unique_ptr<UpdateRule<T, Device>> rule, std::uint64_t seed, std::size_t rows, double clip_norm)
+              std::unique_ptr<UpdateRule<T, Device>> rule, std::uint64_t seed, std::size_t rows, const StepRules& rules)
       : network_(std::move(network)),
         objective_(std::move(objective)),
         rule_(std::move(rule)),
@@ -36,7 +32,7 @@ class Accumulator {
         evaluation_totals_(device, Shape{3}),
         training_stages_(training_stages<T, Device>(network_, *objective_)),
         seed_(seed),
-        clip_norm_(clip_norm) {
+        judge_(rules) {
     network_.reserve(device, rows);
     update_.parameters = network_.parameters().view();
     update_.gradient_sums = network_.gradients().view();
@@ -59,6 +55,8 @@ class Accumulator {
   const Network<T, Device>& network() const noexcept { return network_; }
   const Objective<T, Device>& objective() const noexcept { return *objective_; }
   const UpdateRule<T, Device>& rule() const noexcept { return *rule_; }
+  std::span<Tensor<T, Device>> moments() noexcept { return state_.moments(); }
+  std::span<const Tensor<T, Device>> moments() const noexcept { return state_.moments(); }
   OptimizerState<T, Device>& optimizer_state() noexcept { return state_; }
   const OptimizerState<T, Device>& optimizer_state() const noexcept { return state_; }
 
@@ -66,37 +64,55 @@ class Accumulator {
   std::size_t accumulated() const noexcept { return accumulated_; }
   /// Optimizer steps done.
   std::size_t steps() const noexcept { return steps_; }
+  std::uint64_t seed() const noexcept { return seed_; }
   void set_steps(std::size_t steps) noexcept { steps_ = steps; }
+  /// What has accumulated beside the gradient sums, and in fp16 the loss scale. Queued steps must be settled.
+  Window window(const Device& device) const {
+    Window window{.samples = accumulated_};
+    copy_to_host(device, totals_.view(), window.sums.data());
+    if constexpr (QueuesSteps<Device>) {
+      if (scales_loss_) window.loss_scale = queue_->loss_scale_state(device);
+    }
+    return window;
+  }
+  /// Goes on with that; the gradient sums are in network().gradients().
+  void set_window(const Device& device, const Window& window) {
+    copy_from_host(device, window.sums.data(), totals_.view());
+    accumulated_ = window.samples;
+    if constexpr (QueuesSteps<Device>) {
+      if (scales_loss_ && window.loss_scale[0] > 0) queue_->set_loss_scale_state(device, window.loss_scale);
+    }
+  }
   /// Marks the phases of steps from now on; null: does not. A watched step is never queued.
   void watch(PhaseClock* clock) noexcept { clock_ = clock; }
 
   /// Adds the gradient sum of the samples, at most network().capacity() rows at a time.
   void accumulate(const Device& device, const Batch<T, Device>& batch) {
-    for_each_part(batch, [&](const Batch<T, Device>& part) {
+    for_each_part(batch, network_.capacity(), [&](const Batch<T, Device>& part) {
       const Pass pass{seed_, steps_, accumulated_, true};
       forward_and_loss(device, part, pass, training_arguments_);
-      network_.backward(device, pass, training_stages_, accumulated_ == 0);
+      noise_.backward(device, network_, pass, training_stages_, accumulated_ == 0);
       mark(clock_, device, Phase::backward);
       accumulated_ += part.size();
+      noise_.after_part(device, network_, accumulated_);
     });
   }
 
-  /// One optimizer step on the mean over all accumulated samples, clipped; nothing when there are none. Throws
-  /// NumericError, with the parameters unchanged and what had accumulated dropped, when the loss is not finite, or when
-  /// clipping finds that the gradient is not.
+  /// One optimizer step on the mean over all accumulated samples, clipped; nothing when there are none. When the loss
+  /// is not finite, or the gradient, where it is measured: NumericError, with the parameters unchanged and what had
+  /// accumulated dropped, unless the rules say otherwise.
   Totals update(const Device& device) {
     if (accumulated_ == 0) return {};
     if (scales_loss_) return queue_update(device);
-    if (clip_norm_ != 0) measure_gradient(device);
+    finish_gradient(device);
     mark(clock_, device, Phase::update);
     const Sums sums = take(device, totals_);
     mark(clock_, device, Phase::copy);
-    const Totals totals = totals_of(sums, std::exchange(accumulated_, 0));
-    if (!is_finite(sums)) fail_non_finite(device, totals);
+    const Totals totals = judged(device, sums, std::exchange(accumulated_, 0));
     if (!(totals.weight > 0)) return totals;  // samples that count for nothing: there is no mean to step on
-    update_.gradient_scale = clipped_gradient_scale(totals.weight, sums[3], clip_norm_);
+    update_.gradient_scale = clipped_gradient_scale(totals.weight, sums[3], rules().clip_norm);
     update_.queued_scale = {};
-    update_.learning_rate = rule_->learning_rate();
+    update_.learning_rate = learning_rate();
     update_.step = ++steps_;
     rule_->run(device, update_);
     mark(clock_, device, Phase::update);
@@ -105,6 +121,20 @@ class Accumulator {
 
   /// Whether steps can be queued on the device, so that the host does not wait for each.
   bool can_queue() const noexcept { return QueuesSteps<Device> && rule_->takes_queued_scale() && clock_ == nullptr; }
+
+  /// The rate of the next step.
+  double learning_rate() const { return rules().rate.at(steps_); }
+  StepJudge& judge() noexcept { return judge_; }
+  const StepJudge& judge() const noexcept { return judge_; }
+  const StepRules& rules() const noexcept { return judge_.rules(); }
+  /// Before the first sample of a batch: whether its update() is to find out about the noise of the gradient.
+  void watch_noise(const Device& device, bool on) {
+    double loss_scale = 1;
+    if constexpr (QueuesSteps<Device>) loss_scale = on && scales_loss_ ? queue_->loss_scale(device) : 1;
+    noise_.watch(device, on, loss_scale);
+  }
+  NoiseSample take_noise(const Device& device) { return noise_.take(device); }
+
   /// accumulate(), which is to call the function above for `samples` samples from `position` of an epoch on, and
   /// update(), but only queued: a device may have recorded the launches of an earlier step, and replay them instead.
   /// The queue is emptied into `settled` when it is full.
@@ -115,11 +145,12 @@ class Accumulator {
       if (!queue_) queue_.emplace(device);
       // A step may turn out to be none: without weight, or past the range of fp16. Replayed steps after it know what to
       // do; one that is launched has its number from here.
-      const bool may_be_none = scales_loss_ || !training_arguments_.class_weights.empty() || !objective_->replayable();
+      const bool may_be_none = scales_loss_ || !training_arguments_.class_weights.empty() ||
+                               !objective_->replayable() || rules().non_finite.action == OnNonFinite::skip;
       const bool wait = may_be_none && !queue_->is_recorded(samples);
       if (wait) settle(device, settled);
       update_.queued_scale = queue_->scale();
-      update_.learning_rate = rule_->learning_rate();
+      update_.learning_rate = learning_rate();
       update_.step = steps_ + 1;
       const std::size_t before = queue_->size();
       const auto count = [&] {
@@ -160,9 +191,8 @@ class Accumulator {
       const std::vector<std::size_t> samples = std::exchange(queued_samples_, {});
       steps_ -= samples.size();  // of which a device that failed may have done fewer
       for (std::size_t i = 0; i < results.size(); ++i) {
-        const Totals step = totals_of(results[i], samples[i]);
-        if (!is_finite(results[i])) fail_non_finite(device, step);
-        if (results[i][3] >= 0) ++steps_;
+        const Totals step = judged(device, results[i], samples[i]);
+        if (!(results[i][3] < 0)) ++steps_;
         sum.add(step);
       }
     }
@@ -171,26 +201,16 @@ class Accumulator {
   /// Forgets what has accumulated. Queued steps stay done.
   void drop(const Device& device) {
     accumulated_ = 0;
+    noise_.forget();
     fill_zero(device, totals_.view());
   }
 
   /// Loss and right answers on the samples; the parameters and what has accumulated stay as they are.
   Totals evaluate(const Device& device, const Batch<T, Device>& batch) {
     fill_zero(device, evaluation_totals_.view());  // an evaluation that threw may have left something
-    for_each_part(batch,
+    for_each_part(batch, network_.capacity(),
                   [&](const Batch<T, Device>& part) { forward_and_loss(device, part, Pass{}, evaluation_arguments_); });
     return totals_of(take(device, evaluation_totals_), batch.size());
-  }
-
-  /// y = model(x), to host memory [B, outputs].
-  void predict(const Device& device, const View<const T, Device>& x, T* host) {
-    Batch<T, Device> batch;
-    batch.features = x;
-    for_each_part(batch, [&](const Batch<T, Device>& part) {
-      const View<const T, Device> y = network_.forward(device, part.features, Pass{}, network_.stages());
-      copy_to_host(device, y, host);
-      host += y.size();
-    });
   }
 
  private:
@@ -211,8 +231,9 @@ class Accumulator {
 
   /// The last of a queued step: what it is worth, and the update.
   void close_step(const Device& device) {
-    if (clip_norm_ != 0 || scales_loss_) measure_gradient(device);
-    queue_->close(device, totals_.view(), clip_norm_);
+    finish_gradient(device);
+    const NonFinitePolicy& policy = rules().non_finite;
+    queue_->close(device, totals_.view(), rules().clip_norm, policy.action, policy.most_skipped);
     rule_->run(device, update_);
   }
   /// update() where the device alone knows the scale of the gradient.
@@ -221,7 +242,7 @@ class Accumulator {
     if constexpr (QueuesSteps<Device>) {
       queued_samples_.push_back(std::exchange(accumulated_, 0));
       update_.queued_scale = queue_->scale();
-      update_.learning_rate = rule_->learning_rate();
+      update_.learning_rate = learning_rate();
       update_.step = ++steps_;
       close_step(device);
       mark(clock_, device, Phase::update);
@@ -231,38 +252,18 @@ class Accumulator {
     return totals;
   }
 
-  /// Calls f with the batch, or with parts of it that fit the buffers.
-  template <class F>
-  void for_each_part(const Batch<T, Device>& batch, F&& f) {
-    const std::size_t rows = batch.size(), capacity = network_.capacity();
-    if (rows <= capacity) {
-      if (rows > 0) f(batch);
-      return;
-    }
-    for (std::size_t first = 0; first < rows; first += capacity) {
-      const std::size_t count = std::min(capacity, rows - first);
-      Batch<T, Device> part;
-      part.features = batch.features.rows(first, count);
-      if (!batch.targets.empty()) part.targets = batch.targets.rows(first, count);
-      if (!batch.labels.empty()) part.labels = {batch.labels.data() + first, Shape{count}};
-      f(part);
-    }
-  }
-
-  void measure_gradient(const Device& device) {
+  /// Between the last micro-batch and the update: clipped by value, and measured where that is wanted.
+  void finish_gradient(const Device& device) {
+    noise_.before_update(device, network_, accumulated_);
+    if (rules().clip_value != 0) clip(device, queue_, network_.gradients().view(), totals_.view(), rules().clip_value);
+    if (!scales_loss_ && !rules().measures_gradient()) return;
     sum_of_squares(device, View<const T, Device>(network_.gradients().view()),
                    View<double, Device>(totals_.data() + 3, Shape{1}));
   }
 
-  [[noreturn]] void fail_non_finite(const Device& device, const Totals& totals) const {
-    const bool finite = all_finite(device, network_.parameters().view());
-    const bool loss = !std::isfinite(totals.loss);
-    throw NumericError({"update: the loss is ", totals.loss, loss ? "" : ", but its gradient is not finite,",
-                        " at step ", steps_ + 1, ", over ", totals.samples,
-                        " samples; the parameters are those before this step",
-                        (finite ? ": lower the learning rate, or look for values that are not finite in the data (read "
-                                  "with NonFinite::error, or transformed by CheckFinite, it names the sample)"
-                                : ", and not all of them are finite: begin again with a lower learning rate")});
+  Totals judged(const Device& device, const Sums& sums, std::size_t samples) {
+    return judge_.judge(sums, samples, steps_ + 1,
+                        [&] { return all_finite(device, View<const T, Device>(network_.parameters().view())); });
   }
 
   static Sums take(const Device& device, Tensor<double, Device>& totals) {
@@ -281,8 +282,9 @@ class Accumulator {
   UpdateStep<T, Device> update_;
   std::size_t training_stages_;
   std::uint64_t seed_;
-  double clip_norm_;          // 0: none
+  StepJudge judge_;
   bool scales_loss_ = false;  // the device does, see its StepQueue
+  NoiseProbe<T, Device> noise_;
   PhaseClock* clock_ = nullptr;
   std::size_t accumulated_ = 0;
   std::size_t steps_ = 0;

@@ -1,6 +1,7 @@
 #pragma once
 // Callbacks and Observer: what a user hears while fit() runs.
 
+#include <minitrain/core/error.hpp>
 #include <minitrain/train/history.hpp>
 
 #include <cstdint>

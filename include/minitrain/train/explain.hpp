@@ -17,6 +17,25 @@ const char* automatic_choice([[maybe_unused]] const Device& device, const Accumu
   return ", the library's choice";
 }
 
+/// What becomes of the learning rate, and of the batch in its place.
+inline std::string explain_rate(const LearningRate& rate, const TrainerOptions& options) {
+  std::string text = joined({"learning rate ", rate.base});
+  if (const RateScaling& scaling = options.rate_scaling; scaling.rule != RateRule::none) {
+    text += joined({", ", scaling.factor(options.batch_size), " times the optimizer's by the ",
+                    scaling.rule == RateRule::linear ? "linear" : "square-root", " rule for a batch of ",
+                    options.batch_size, " over ", scaling.base_batch_size});
+  }
+  text += ", " + options.schedule.name();
+  if (options.reduce_on_plateau.on()) text += joined({", times ", options.reduce_on_plateau.factor, " on a plateau"});
+  text += "\n";
+  if (!options.batch_growth.at.empty()) {
+    text += joined({"batch times ", options.batch_growth.factor, " at epoch"});
+    for (const std::size_t epoch : options.batch_growth.at) text += joined({" ", epoch});
+    text += "\n";
+  }
+  return text;
+}
+
 template <class T, class Device>
 std::string explain_run(const Device& device, const Accumulator<T, Device>& core, const TrainerOptions& options) {
   const Network<T, Device>& network = core.network();
@@ -33,6 +52,9 @@ std::string explain_run(const Device& device, const Accumulator<T, Device>& core
            : granule > 1 ? "splits at multiples of " + std::to_string(granule) + " change no bit"
                          : "a split may change last bits") +
           "\n";
+  text += explain_rate(core.rules().rate, options);
+  if (options.clip_value != 0)
+    text += joined({"elements of the gradient clipped to a magnitude of ", options.clip_value, "\n"});
   if (options.clip_norm != 0)
     text += joined({"gradient clipped to a norm of ", options.clip_norm, ", all parameters together\n"});
   text += std::to_string(network.stages()) + " operations for " + std::to_string(network.description().layers.size()) +

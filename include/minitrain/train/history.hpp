@@ -25,6 +25,9 @@ struct EpochRecord {
   Evaluation validation{};  // after the epoch; NaN without validation data
   double seconds = 0;       // of training and on_step in this fit(), without validation
   double samples_per_second = 0;
+  std::size_t batch_size = 0;                                     // of a full step
+  double learning_rate = 0;                                       // of the last step
+  double noise_scale = std::numeric_limits<double>::quiet_NaN();  // after the epoch; NaN where it is not measured
 };
 
 /// Why fit() came back.

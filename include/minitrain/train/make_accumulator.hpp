@@ -30,7 +30,7 @@ Accumulator<T, Device> make_accumulator(const Device& device, const M& model, co
     auto objective = std::make_unique<ObjectiveOf<Loss, T, Device>>(device, loss, network.output_columns());
     auto rule = std::make_unique<UpdateRuleOf<Optimizer, T, Device>>(optimizer);
     return Accumulator<T, Device>(device, std::move(network), std::move(objective), std::move(rule), options.seed,
-                                  plan.micro_batch, options.clip_norm);
+                                  plan.micro_batch, options.step_rules(optimizer.learning_rate));
   });
 }
 

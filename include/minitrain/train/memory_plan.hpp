@@ -72,7 +72,8 @@ MemoryPlan plan_trainer(const Device& device, const NetworkSize& network, std::s
       .parameters = slab,
       .gradients = slab,
       .moments = moment_bytes,
-      .other = (network.padding + class_weights) * sizeof(T) + (4 + 3) * sizeof(double),
+      .other = (network.padding + class_weights) * sizeof(T) +
+               (4 + 3 + (options.noise_scale_every != 0 ? 2 : 0)) * sizeof(double),
       .activations = network.per_sample * sizeof(T),
       .batch = network.inputs * sizeof(T) + (labels ? sizeof(std::int32_t) : network.outputs * sizeof(T)),
       .batch_size = options.batch_size,

@@ -28,21 +28,28 @@ class Profiler : public PhaseClock {
   auto loading(const Device& device, const TrainerOptions& options, std::size_t micro_batch, const Load& load) {
     const Start start(device);
     auto loader = load();
+    const Traffic once = expect(device, loader, loader.options().batch_size, micro_batch);
+    profile_ = {.device = describe_device(device),
+                .batch_size = loader.options().batch_size,
+                .micro_batch = micro_batch,
+                .resident = loader.is_resident(),
+                .data_set = start.until_now(device, once)};
+    profile_.epochs.reserve(std::min<std::size_t>(options.epochs, 1024));
+    return loader;
+  }
+
+  /// Predicts the epochs to come, in batches of that size. Returns what moves before the first step.
+  template <class Device, class Loader>
+  Traffic expect(const Device&, const Loader& loader, std::size_t batch_size, std::size_t micro_batch) {
     const RunShape shape{.data = size_of(loader.data()),
-                         .batch_size = options.batch_size,
+                         .batch_size = batch_size,
                          .micro_batch = micro_batch,
                          .resident = loader.is_resident(),
                          .slots = loader.slots_per_epoch()};
     const PredictedTraffic<Device> predicted(shape);
-    profile_ = {.device = describe_device(device),
-                .batch_size = options.batch_size,
-                .micro_batch = micro_batch,
-                .resident = shape.resident,
-                .data_set = start.until_now(device, predicted.once())};
-    profile_.epochs.reserve(std::min<std::size_t>(options.epochs, 1024));
     predicted_ = predicted.epoch(0);  // steps are not queued, so that all epochs are alike
     row_bytes_ = shape.data.row_bytes();
-    return loader;
+    return predicted.once();
   }
 
   /// train(), which gives an EpochRecord, measured.

@@ -2,6 +2,8 @@
 // RunProgress: how far a run is, to the sample, and how that stands in a file.
 
 #include <minitrain/io/safetensors.hpp>
+#include <minitrain/train/learning_rate.hpp>
+#include <minitrain/train/noise_scale.hpp>
 #include <minitrain/train/totals.hpp>
 
 #include <charconv>
@@ -13,18 +15,29 @@ namespace minitrain::inline MINITRAIN_ABI {
 
 /// Whole epochs, and the part of the next one that is done.
 struct RunProgress {
-  std::size_t epochs = 0;   // whole ones
-  Totals done{};            // of the unfinished epoch; done.samples is the position in its order
-  std::size_t steps = 0;    // of the unfinished epoch
-  std::size_t samples = 0;  // that an epoch has in all
-  bool restored = false;    // from a file, and nothing done since
-  std::string order{};      // in which epochs go through them: DataLoader::order()
+  std::size_t epochs = 0;              // whole ones
+  Totals done{};                       // of the unfinished epoch; done.samples is the position in its order
+  std::size_t steps = 0;               // of the unfinished epoch
+  std::size_t samples = 0;             // that an epoch has in all
+  bool restored = false;               // from a file, and nothing done since
+  std::string order{};                 // in which epochs go through them: DataLoader::order()
+  bool window = false;                 // what has accumulated is of the unfinished epoch, behind done.samples
+  std::size_t first = 0;               // epoch of the fit() that was the last to begin
+  bool goes_on = false;                // the next fit() is that one
+  std::vector<EpochRecord> history{};  // of that fit()
+  ReduceOnPlateau::State plateau{};
+  BestEpoch best{};  // for early stopping
+  NoiseScaleEstimator noise{};
+  std::size_t skipped_in_row = 0;  // steps that were not finite
+  std::string data{};              // fingerprint() of the training data
+  bool other_data = false;         // a run from a file may go on with other data
 
-  bool in_epoch() const noexcept { return done.samples > 0; }
+  bool in_epoch() const noexcept { return done.samples > 0 || window; }
   void end_epoch() noexcept {
     ++epochs;
     done = {};
     steps = 0;
+    window = false;
   }
 };
 
@@ -66,6 +79,7 @@ inline void append_metadata(const RunProgress& progress, std::vector<std::pair<s
   metadata.emplace_back("minitrain.epoch.loss", joined({progress.done.loss}));
   metadata.emplace_back("minitrain.epoch.weight", joined({progress.done.weight}));
   metadata.emplace_back("minitrain.epoch.right", joined({progress.done.right}));
+  metadata.emplace_back("minitrain.epoch.left_out", std::to_string(progress.done.left_out));
 }
 
 /// Throws DataError (bad_header) when something is missing, or cannot be.
@@ -80,6 +94,9 @@ inline RunProgress read_progress(const SafetensorsFile& file, const std::string&
   progress.done.loss = detail::read_real(file, path, "minitrain.epoch.loss");
   progress.done.weight = detail::read_real(file, path, "minitrain.epoch.weight");
   progress.done.right = detail::read_real(file, path, "minitrain.epoch.right");
+  if (file.metadata("minitrain.epoch.left_out") != nullptr) {
+    progress.done.left_out = detail::read_count(file, path, "minitrain.epoch.left_out");
+  }
   if (progress.done.samples > progress.samples) {
     throw DataError(ErrorCode::bad_header, {detail::io::shown(path), ": position ", progress.done.samples,
                                             " of an epoch of ", progress.samples, ": save the state again"});
@@ -88,14 +105,22 @@ inline RunProgress read_progress(const SafetensorsFile& file, const std::string&
 }
 
 /// Throws DataError (count_mismatch) when an unfinished epoch cannot go on with data of so many samples, in that order,
-/// and when a run from a file would go through the same number of samples in an order of another kind.
-inline void check_continues(const RunProgress& progress, std::size_t samples, const std::string& order) {
+/// and when a run from a file would go through the same number of samples in an order of another kind; (state_mismatch)
+/// when an unfinished epoch, or fit(), would go on with other data.
+inline void check_continues(const RunProgress& progress, std::size_t samples, const std::string& order,
+                            const std::string& data) {
   const bool same = progress.samples == samples && progress.order == order;
   if (progress.in_epoch() && !same) {
     throw DataError(ErrorCode::count_mismatch,
                     {"fit: an epoch is unfinished, at sample ", progress.done.samples, " of ", progress.samples, ", ",
                      progress.order, "; this data set has ", samples, ", ", order,
                      ": give the data it began with and the same options, or call end_epoch() first"});
+  }
+  if (progress.restored && (progress.in_epoch() || progress.window || progress.goes_on) && !progress.other_data &&
+      !progress.data.empty() && progress.data != data) {
+    throw DataError(ErrorCode::state_mismatch,
+                    {"fit: the run began with data of ", progress.data, ", and would go on with ", data,
+                     ": give the data it began with, allow \"data\" to differ, or load_weights() alone"});
   }
   if (progress.restored && progress.epochs > 0 && progress.samples == samples && !progress.order.empty() && !same) {
     throw DataError(ErrorCode::count_mismatch,

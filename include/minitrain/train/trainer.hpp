@@ -2,19 +2,20 @@
 // Trainer: trains a model on a device. Include <minitrain/trainer.hpp>.
 
 #include <minitrain/nn/loss.hpp>
-#include <minitrain/train/callbacks.hpp>
-#include <minitrain/train/checks.hpp>
 #include <minitrain/train/explain.hpp>
-#include <minitrain/train/make_accumulator.hpp>
-#include <minitrain/train/options.hpp>
-#include <minitrain/train/profiler.hpp>
-#include <minitrain/train/scope.hpp>
-#include <minitrain/train/state_file.hpp>
-#include <minitrain/train/whole_data.hpp>
-
-#include <chrono>
+#include <minitrain/train/fit.hpp>
+#include <minitrain/train/run_state.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
+
+/// What resume() found.
+struct Resumed {
+  std::string path{};                  // empty: no checkpoint
+  std::size_t steps = 0;               // optimizer steps done
+  std::vector<std::string> skipped{};  // newer checkpoints that are damaged: a sentence for each
+
+  explicit operator bool() const noexcept { return !path.empty(); }
+};
 
 /// Trainer trainer{Cpu{}, model, loss, optimizer, {.epochs = 5, .batch_size = 32}};
 ///
@@ -54,20 +55,31 @@ class Trainer {
   /// Counts an unfinished epoch as done: the rest of its samples is not seen.
   void end_epoch() {
     refuse_in_callback("end_epoch");
+    if (progress_.window) core_.drop(device_);
     if (progress_.in_epoch()) progress_.end_epoch();
   }
 
   /// Mean loss and accuracy over the data set.
   Evaluation evaluate(const Dataset& data) {
     check_data_set(data);
-    DataLoader<T, Device> loader = loader_of(data);
+    DataLoader<T, Device> loader = whole_loader(device_, core_, options_, data);
     return evaluate_all(device_, core_, loader);
+  }
+
+  /// Shows the model's outputs for the data set to metrics (train/metrics.hpp), which add up what they see:
+  ///   Confusion confusion(10);
+  ///   trainer.measure(test, confusion);
+  template <Metric... Metrics>
+  void measure(const Dataset& data, Metrics&... metrics) {
+    check_data_set(data);
+    DataLoader<T, Device> loader = whole_loader(device_, core_, options_, data);
+    measure_all(device_, core_, loader, metrics...);
   }
 
   /// The model's output for every sample: [samples, outputs].
   Tensor<T> predict(const Dataset& data) {
     check_columns(data.feature_columns(), core_.network().input_columns());
-    DataLoader<T, Device> loader = loader_of(data);
+    DataLoader<T, Device> loader = whole_loader(device_, core_, options_, data);
     return predict_all(device_, core_, loader);
   }
   /// The same for rows of features [n, columns] in the device's memory, or [columns] for one row:
@@ -79,17 +91,19 @@ class Trainer {
     check_columns(features.columns(), core_.network().input_columns());
     const auto scope = device_.arithmetic_scope();
     Tensor<T> outputs(Shape{features.rows(), core_.network().output_columns()});
-    core_.predict(device_, features, outputs.data());
+    predict_rows(device_, core_, View<const T, Device>(features), outputs.data());
     return outputs;
   }
 
   /// Adds the gradient sum of these samples; any number of them, in as many calls as you like.
   void accumulate(const Batch<T, Device>& batch) {
     refuse_in_callback("accumulate");
+    refuse_in_window("accumulate");
+    refuse_averaged("accumulate");
     check_batch(device_, batch, core_.network().description(), core_.objective().uses_labels(),
                 core_.objective().target_range());
     const auto scope = device_.arithmetic_scope();
-    all_or_nothing([&] { core_.accumulate(device_, batch); });
+    all_or_nothing(device_, core_, [&] { core_.accumulate(device_, batch); });
   }
   /// Samples accumulated since the last update.
   std::size_t accumulated() const noexcept { return core_.accumulated(); }
@@ -98,6 +112,8 @@ class Trainer {
   /// and what had accumulated dropped.
   Evaluation update() {
     refuse_in_callback("update");
+    refuse_in_window("update");
+    refuse_averaged("update");
     const auto scope = device_.arithmetic_scope();
     return mean(core_, core_.update(device_));
   }
@@ -121,78 +137,96 @@ class Trainer {
   /// Only the parameters change: the optimizer's moments and the counts of steps and epochs stay.
   void load_weights(const std::string& path) {
     refuse_in_callback("load_weights");
+    refuse_averaged("load_weights");
     read_weights(device_, core_, path);
   }
-  /// save_weights() and what a trainer of the same model, optimizer and options needs to go on as if it had never
-  /// stopped: the optimizer's moments, steps and epochs done, and where in an epoch it is. From a callback or outside
-  /// of fit(), after any step; throws OptionError while samples are accumulated.
-  void save(const std::string& path) const { write_state(device_, core_, progress_, options_.seed, path); }
-  /// Throws DataError when the file is not a state of this model, optimizer and seed; the trainer is unchanged then.
-  /// The file does not hold the options, the learning rate or the loss: a run goes on as it began only with the same
-  /// ones. Nor does it hold the loss scale of Math::fp16, which begins anew.
-  void load(const std::string& path) {
+  /// save_weights() and all that a trainer of the same model, optimizer and options needs to go on as if it had never
+  /// stopped: moments, counts, where in an epoch and a batch it is, schedules, history. From a callback or outside of
+  /// fit(), after any step, or with samples accumulated.
+  void save(const std::string& path) const {
+    refuse_averaged("save");
+    write_state(device_, core_, progress_, path, run_fields(core_, options_), run_metadata(core_, progress_), best_);
+  }
+  /// Throws DataError when the file is damaged or not a state of this run: with every difference in model, optimizer,
+  /// seed, batch size and other options, but for those that `options` allows. The trainer is unchanged then.
+  void load(const std::string& path, const LoadOptions& options = {}) {
     refuse_in_callback("load");
-    progress_ = read_state(device_, core_, options_.seed, path);
+    take_state(SafetensorsFile(path), path, options);
+  }
+  /// Loads the newest checkpoint of options().checkpoint.directory that is whole, where there is one: the next fit()
+  /// goes on with the one that was stopped, to its end, and gives back the history of all of it.
+  Resumed resume(const LoadOptions& options = {}) {
+    refuse_in_callback("resume");
+    if (!options_.checkpoint.on()) {
+      throw OptionError("resume: TrainerOptions::checkpoint names no directory: give one, or load() a file");
+    }
+    const NewestCheckpoint newest = CheckpointDirectory(options_.checkpoint).newest();
+    if (newest) {
+      take_state(*newest.file, newest.path, options);
+      progress_.goes_on = true;
+    }
+    return {newest.path, core_.steps(), newest.skipped};
+  }
+
+  /// Exchanges the parameters with the averaged ones that EMA keeps: evaluate(), predict() and save_weights() use these
+  /// then, and the next call exchanges them back. Until then nothing trains and no state is saved or loaded. Throws
+  /// OptionError for an optimizer that keeps none.
+  void swap_averaged() {
+    refuse_in_callback("swap_averaged");
+    const std::optional<std::size_t> moment = core_.rule().averaged_moment();
+    if (!moment) {
+      throw OptionError({"swap_averaged: ", core_.rule().name(), " keeps no averaged parameters: wrap it in EMA"});
+    }
+    std::vector<T> own, averaged;
+    copy_slab(device_, core_.network().parameters(), own);
+    copy_slab(device_, core_.moments()[*moment], averaged);
+    copy_from_host(device_, averaged.data(), core_.network().parameters().view());
+    copy_from_host(device_, own.data(), core_.moments()[*moment].view());
+    averaged_ = !averaged_;
   }
 
   /// What runs, in words: model, loss, optimizer, device, memory, the micro-batch and why.
   std::string explain() const { return explain_run(device_, core_, options_); }
   /// The same, and how batches of this data set will come about: the order and why, who reads, into how much memory.
-  std::string explain(const Dataset& data) const { return explain() + training_loader(data).explain(); }
+  std::string explain(const Dataset& data) const {
+    return explain() + training_loader(device_, core_, options_, data, options_.batch_size).explain();
+  }
   /// Where bytes and seconds of the last fit() went. Throws OptionError unless options().profile.
   const Profile& profile() const { return profile_of(profiler_); }
+  /// The noise scale of the gradient as of the last steps. Nothing is known unless options().noise_scale_every.
+  NoiseScale noise_scale() const noexcept { return progress_.noise.estimate(); }
 
  private:
   using Core = Accumulator<T, Device>;
-  using Clock = std::chrono::steady_clock;
-
-  /// A loader of the trainer's own; when the device's memory is too small for the data set, the plan says by how much.
-  DataLoader<T, Device> loader_of(const Dataset& data, const DataLoaderOptions& options) const {
-    return with_memory_plan(device_, memory_plan(device_, core_, data, options_, options.shuffle),
-                            [&] { return DataLoader<T, Device>(data, options, device_); });
-  }
-  DataLoader<T, Device> training_loader(const Dataset& data) const {
-    return loader_of(data, {.batch_size = options_.batch_size,
-                            .shuffle = options_.shuffle,
-                            .seed = options_.seed,
-                            .micro_batch_size = core_.network().capacity(),
-                            .loading = options_.loading});
-  }
-  /// Of a data set that is looked at from front to back.
-  DataLoader<T, Device> loader_of(const Dataset& data) const {
-    return loader_of(data, {.batch_size = core_.network().capacity(), .loading = options_.loading});
-  }
-
-  /// Drops what has accumulated when something throws, so that no half of a sum stays behind.
-  template <class F>
-  void all_or_nothing(F&& f) {
-    try {
-      f();
-    } catch (...) {
-      try {
-        core_.drop(device_);
-      } catch (...) {  // a device that fails now has said why already
-      }
-      throw;
-    }
-  }
-
-  /// Samples at positions [at, end) of the current epoch, in micro-batches.
-  void accumulate_checked(DataLoader<T, Device>& loader, std::size_t at, std::size_t end) {
-    all_or_nothing([&] {
-      for (std::size_t count; at < end; at += count) {
-        count = std::min(core_.network().capacity(), end - at);
-        const Batch<T, Device>& batch = next_batch(profiler_.get(), loader, device_, progress_.epochs, at, count);
-        check_read_targets(device_, core_.objective(), loader, batch);
-        core_.accumulate(device_, batch);
-      }
-    });
-  }
 
   void check_data_set(const Dataset& data) const {
     check_data(data, core_.network().description(), core_.objective().uses_labels(), core_.objective().target_range());
   }
 
+  void take_state(const SafetensorsFile& file, const std::string& path, const LoadOptions& options) {
+    refuse_averaged("load");
+    Snapshot snapshot = read_snapshot(core_, run_fields(core_, options_), file, path, options);
+    RunState state = snapshot.state();
+    RunProgress progress = progress_of(state, path, options);
+    restore_snapshot(device_, core_, snapshot, &best_);
+    go_on(core_, progress);
+    progress_ = std::move(progress);
+  }
+
+  /// An interrupt inside a batch left samples that fit() goes on with.
+  void refuse_in_window(const char* what) const {
+    if (progress_.window) {
+      throw OptionError({what, ": ", core_.accumulated(),
+                         " samples of a batch that was interrupted are accumulated: "
+                         "call fit(), which goes on with it, or end_epoch()"});
+    }
+  }
+  void refuse_averaged(const char* what) const {
+    if (averaged_) {
+      throw OptionError(
+          {what, ": the parameters have changed places with the averaged ones: call swap_averaged() first"});
+    }
+  }
   void refuse_in_callback(const char* what) const {
     if (running_) {
       throw OptionError({what, ": called from a callback of fit(), which is training this model: call it after"});
@@ -201,85 +235,18 @@ class Trainer {
 
   History run(const Dataset& training, const Dataset* validation, const Callbacks& callbacks) {
     refuse_in_callback("fit");
+    refuse_averaged("fit");
     check_data_set(training);
     if (validation != nullptr) check_data_set(*validation);
-    if (core_.accumulated() > 0) {
+    if (core_.accumulated() > 0 && !progress_.window) {
       throw OptionError(
           {"fit: ", core_.accumulated(), " samples are accumulated and not yet used: call update() first"});
     }
-    const std::size_t rows = core_.network().capacity();
-    const MemoryPlan plan = memory_plan(device_, core_, training, options_, options_.shuffle);
-    DataLoader<T, Device> loader =
-        profiled_loading(profiler_.get(), device_, options_, rows, [&] { return training_loader(training); });
-    std::unique_ptr<DataLoader<T, Device>> validation_loader;
-    if (validation != nullptr) validation_loader.reset(new DataLoader<T, Device>(loader_of(*validation)));
-    check_continues(progress_, loader.samples_per_epoch(), loader.order());
-    progress_.samples = loader.samples_per_epoch();
-    progress_.order = loader.order();
-    progress_.restored = false;
-    loader.end_with(progress_.epochs + options_.epochs - 1);
-    core_.forget_recordings(device_);
-    History history;
-    history.epochs.reserve(std::min<std::size_t>(options_.epochs, 1024));
     stop_requested_ = false;
+    Fit<T, Device> fit({device_, options_, core_, progress_, best_, profiler_.get(), stop_requested_}, training,
+                       validation, callbacks);
     const TrueInScope running(running_);
-    for (std::size_t e = 0; e < options_.epochs && !stop_requested_; ++e) {
-      EpochRecord record = profiled_epoch(profiler_.get(), device_, loader, progress_, [&] {
-        return with_memory_plan(device_, plan, [&] { return train_epoch(loader, callbacks); });
-      });
-      if (record.finished && validation_loader) record.validation = evaluate_all(device_, core_, *validation_loader);
-      history.epochs.push_back(record);
-      if (record.finished && callbacks.on_epoch) callbacks.on_epoch(record);
-    }
-    return history;
-  }
-
-  /// The rest of the current epoch, or as much of it as until a stop.
-  EpochRecord train_epoch(DataLoader<T, Device>& loader, const Callbacks& callbacks) {
-    const auto scope = device_.arithmetic_scope();
-    const Clock::time_point start = Clock::now();
-    const std::size_t samples = loader.samples_per_epoch(), first = progress_.done.samples;
-    const std::size_t steps_before = core_.steps() - progress_.steps;
-    EpochRecord record{.epoch = progress_.epochs};
-    Totals& totals = progress_.done;
-    const bool queue = !callbacks.on_step && core_.can_queue();
-    loader.begin_epoch(device_, progress_.epochs);
-    const OnException settle([&] {  // so that no queued step stays in doubt
-      const OnExit count([&] { progress_.steps = core_.steps() - steps_before; });
-      core_.settle(device_, totals);
-    });
-    for (std::size_t at = first, end; at < samples && !stop_requested_; at = end) {
-      end = std::min(samples, at + options_.batch_size);
-      if (queue) {
-        core_.queue_step(device_, at, end - at, loader.is_resident(), totals,
-                         [&] { accumulate_checked(loader, at, end); });
-        continue;
-      }
-      accumulate_checked(loader, at, end);
-      const std::size_t steps = core_.steps();
-      const Totals step = core_.update(device_);
-      totals.add(step);
-      progress_.steps = core_.steps() - steps_before;
-      if (core_.steps() == steps || !callbacks.on_step) continue;  // a batch that weighs nothing makes no step
-      callbacks.on_step({.step = core_.steps(),
-                         .epoch = progress_.epochs,
-                         .samples = end,
-                         .of_samples = samples,
-                         .loss = step.loss / step.weight});
-    }
-    if (queue) core_.settle(device_, totals);
-    progress_.steps = record.steps = core_.steps() - steps_before;
-    if (!all_finite(device_, View<const T, Device>(core_.network().parameters().view()))) {
-      throw NumericError({"fit: after step ", core_.steps(),
-                          " not all parameters are finite: begin again with a lower learning rate"});
-    }
-    record.training = mean(core_, totals);
-    record.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    const auto seen = static_cast<double>(totals.samples - first);
-    record.samples_per_second = record.seconds > 0 ? seen / record.seconds : 0;
-    record.finished = totals.samples == samples;
-    if (record.finished) progress_.end_epoch();
-    return record;
+    return fit.run();
   }
 
   Device device_;
@@ -287,8 +254,10 @@ class Trainer {
   std::unique_ptr<Profiler> profiler_ = make_profiler(options_.profile);
   Core core_;
   RunProgress progress_;
+  std::vector<T> best_;
   bool stop_requested_ = false;
-  bool running_ = false;  // inside fit()
+  bool running_ = false;   // inside fit()
+  bool averaged_ = false;  // parameters and averaged ones have changed places
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

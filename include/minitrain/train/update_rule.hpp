@@ -3,6 +3,7 @@
 
 #include <minitrain/nn/network.hpp>
 #include <minitrain/optim/wrapped.hpp>
+#include <minitrain/train/optimizer_options.hpp>
 
 #include <optional>
 #include <string>
@@ -53,6 +54,8 @@ class UpdateRule {
   /// Says in the tensors what is different for some of them (optim/groups.hpp). Throws OptionError.
   virtual void assign_groups(std::span<ParameterTensor>) const = 0;
   virtual double learning_rate() const = 0;
+  /// (name, value), for the fingerprint of a run.
+  virtual std::vector<std::pair<std::string, std::string>> options() const = 0;
   virtual bool takes_queued_scale() const = 0;
   virtual bool replayable() const = 0;
 };
@@ -82,6 +85,7 @@ class UpdateRuleOf final : public UpdateRule<T, Device> {
     detail::assign_groups_of(optimizer_, tensors);
   }
   double learning_rate() const override { return optimizer_.learning_rate; }
+  std::vector<std::pair<std::string, std::string>> options() const override { return optimizer_options(optimizer_); }
   bool takes_queued_scale() const override { return detail::queues<Optimizer>(); }
   bool replayable() const override { return detail::replays<Optimizer>(); }
 

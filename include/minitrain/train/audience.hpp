@@ -1,0 +1,45 @@
+#pragma once
+// Audience: all who listen to a run.
+
+#include <minitrain/train/callbacks.hpp>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// Tells the callbacks, then the observers in their order.
+class Audience {
+ public:
+  explicit Audience(const Callbacks& callbacks) : callbacks_(callbacks), hears_steps_(callbacks.on_step != nullptr) {
+    for (const Observer* observer : callbacks.observers) {
+      if (observer == nullptr) throw OptionError("fit: an observer is a null pointer: leave it out");
+      hears_steps_ = hears_steps_ || observer->hears_steps();
+    }
+  }
+
+  bool hears_steps() const noexcept { return hears_steps_; }
+  void begin(const RunInfo& info) const {
+    for (Observer* observer : callbacks_.observers) observer->begin(info);
+  }
+  void step(const StepEvent& event) const {
+    if (callbacks_.on_step) callbacks_.on_step(event);
+    for (Observer* observer : callbacks_.observers) {
+      if (observer->hears_steps()) observer->step(event);
+    }
+  }
+  void epoch(const EpochRecord& record) const {
+    if (callbacks_.on_epoch) callbacks_.on_epoch(record);
+    for (Observer* observer : callbacks_.observers) observer->epoch(record);
+  }
+  void message(Severity severity, std::string_view text) const {
+    if (callbacks_.on_message) callbacks_.on_message(severity, text);
+    for (Observer* observer : callbacks_.observers) observer->message(severity, text);
+  }
+  void end(const History& history) const {
+    for (Observer* observer : callbacks_.observers) observer->end(history);
+  }
+
+ private:
+  const Callbacks& callbacks_;
+  bool hears_steps_;
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI

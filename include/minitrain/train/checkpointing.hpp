@@ -1,0 +1,82 @@
+#pragma once
+// Checkpointing: when a running fit() saves itself, and how it tells of what went wrong.
+
+#include <minitrain/train/audience.hpp>
+#include <minitrain/train/checkpoint.hpp>
+#include <minitrain/train/run_state.hpp>
+
+#include <optional>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// Nothing happens unless the options name a directory.
+template <class T, class Device>
+class Checkpointing {
+ public:
+  /// Throws OptionError when the directory holds later states than the run's: they are of another run, which would be
+  /// mixed with this one. Throws DataError (io_error).
+  Checkpointing(const Device& device, const TrainerOptions& options, Accumulator<T, Device>& core,
+                RunProgress& progress, const std::vector<T>& best, const Audience& audience)
+      : device_(device), options_(options), core_(core), progress_(progress), best_(best), audience_(audience) {
+    if (!options.checkpoint.on()) return;
+    CheckpointDirectory directory(options.checkpoint);
+    directory.expect_none_after(core.steps());
+    fields_ = run_fields(core, options);
+    writer_.emplace(std::move(directory), options.checkpoint.max_failures);
+    if (const std::string why = writer_->statistics().in_place; !why.empty()) {
+      audience_.message(Severity::warning,
+                        "checkpoints: no thread to write them, so training waits for the disk: " + why);
+    }
+  }
+
+  bool due_after_step() const noexcept { return options_.checkpoint.due_after_step(core_.steps()); }
+  void after_epoch(double value) {
+    if (options_.checkpoint.due_after_epoch(progress_.epochs)) submit(value);
+  }
+  /// Of a run that comes to its end here, unless that state is saved already.
+  void at_end() {
+    if (writer_ && (last_step_ != core_.steps() || core_.accumulated() > 0)) submit(no_value);
+    finish();
+  }
+  /// Takes a snapshot, to be written while training goes on. Steps must be settled. `value`: less is better.
+  void submit(double value = no_value) {
+    if (!writer_) return;
+    Snapshot snapshot = writer_->buffer();
+    take_snapshot(device_, core_, progress_, fields_, run_metadata(core_, progress_), snapshot, best_);
+    snapshot.state().value = value;
+    last_step_ = core_.steps();
+    writer_->submit(std::move(snapshot));
+    tell();
+  }
+  /// Waits for what is being written.
+  void finish() {
+    if (!writer_) return;
+    writer_->finish();
+    tell();
+  }
+
+ private:
+  static constexpr double no_value = std::numeric_limits<double>::quiet_NaN();
+
+  void tell() {
+    const CheckpointStatistics now = writer_->statistics();
+    if (now.failed > told_) {
+      audience_.message(Severity::warning, joined({"checkpoints: ", now.failed - told_,
+                                                   " could not be written, training goes on: ", now.last_failure}));
+    }
+    told_ = now.failed;
+  }
+
+  const Device& device_;
+  const TrainerOptions& options_;
+  Accumulator<T, Device>& core_;
+  RunProgress& progress_;
+  const std::vector<T>& best_;
+  const Audience& audience_;
+  StateFields fields_;
+  std::optional<CheckpointWriter> writer_;
+  std::size_t last_step_ = ~std::size_t{0};  // saved
+  std::size_t told_ = 0;                     // failures
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI

@@ -1,0 +1,297 @@
+#pragma once
+// Fit: one call of Trainer::fit(), from its first batch to its last.
+
+#include <minitrain/data/fingerprint.hpp>
+#include <minitrain/train/audience.hpp>
+#include <minitrain/train/checkpointing.hpp>
+#include <minitrain/train/checks.hpp>
+#include <minitrain/train/diagnosis.hpp>
+#include <minitrain/train/loaders.hpp>
+#include <minitrain/train/profiler.hpp>
+#include <minitrain/train/scope.hpp>
+#include <minitrain/train/slab.hpp>
+#include <minitrain/train/whole_data.hpp>
+
+#include <chrono>
+
+namespace minitrain::inline MINITRAIN_ABI {
+
+/// What a fit() works on; all of it belongs to the trainer.
+template <class T, class Device>
+struct FitParts {
+  const Device& device;
+  const TrainerOptions& options;
+  Accumulator<T, Device>& core;
+  RunProgress& progress;
+  std::vector<T>& best;  // parameters of the best epoch, for early stopping; empty: none
+  Profiler* profiler;
+  const bool& stop_requested;
+};
+
+/// The rest of the current epoch, as many as were asked for after it, and between two of them what looks at whole
+/// epochs: validation, plateaus, early stopping.
+template <class T, class Device>
+class Fit : private FitParts<T, Device> {
+ public:
+  Fit(const FitParts<T, Device>& parts, const Dataset& training, const Dataset* validation, const Callbacks& callbacks)
+      : FitParts<T, Device>(parts),
+        training_(training),
+        validation_(validation),
+        audience_(callbacks),
+        plan_(memory_plan(device, core, training, options, options.shuffle)) {
+    options.early_stopping.watched.check("EarlyStopping", validation != nullptr);
+    if (options.reduce_on_plateau.on())
+      options.reduce_on_plateau.watched.check("ReduceOnPlateau", validation != nullptr);
+    batch_size_ = options.batch_of(progress.epochs);
+    loader_.reset(new Loader(profiled_loading(profiler, device, options, core.network().capacity(), [&] {
+      return training_loader(device, core, options, training_, batch_size_);
+    })));
+    if (validation != nullptr) validation_loader_.reset(new Loader(whole_loader(device, core, options, *validation)));
+    const std::string data = fingerprint(training);
+    check_continues(progress, loader_->samples_per_epoch(), loader_->order(), data);
+    checkpoints_.emplace(device, options, core, progress, best, audience_);
+    progress.data = data;
+  }
+
+  History run() {
+    if (options.handle_signals) interrupt_.emplace();
+    begin();
+    History history;
+    const OnException failed([&] {
+      history.epochs = progress.history;
+      history.status = RunStatus::failed;
+      audience_.end(history);
+    });
+    audience_.begin(info());
+    history.status = all_epochs();
+    checkpoints_->at_end();
+    if (history.status == RunStatus::early_stopped) restore_best();
+    history.epochs = progress.history;
+    audience_.end(history);
+    return history;
+  }
+
+ private:
+  using Parts = FitParts<T, Device>;
+  using Loader = DataLoader<T, Device>;
+  using Clock = std::chrono::steady_clock;
+  using Parts::device, Parts::options, Parts::core, Parts::progress, Parts::best, Parts::profiler,
+      Parts::stop_requested;
+
+  void begin() {
+    progress.samples = loader_->samples_per_epoch();
+    progress.order = loader_->order();
+    progress.restored = false;
+    if (!progress.goes_on) {
+      progress.first = progress.epochs;
+      progress.history.clear();
+      if (gave_up()) progress.best = {}, best.clear();
+    }
+    if (!progress.history.empty() && !progress.history.back().finished) progress.history.pop_back();  // it goes on
+    progress.goes_on = false;
+    last_epoch_ = progress.first + options.epochs;
+    loader_->end_with(std::max(last_epoch_, std::size_t{1}) - 1);
+    core.forget_recordings(device);
+    core.judge().rules().rate.plateau = progress.plateau.factor;
+    rate_ = core.rules().rate.at(std::max(core.steps(), std::size_t{1}) - 1);
+    progress.history.reserve(std::min<std::size_t>(options.epochs, 1024));
+  }
+
+  RunInfo info() const {
+    return {.model = to_string(core.network().description(), sizeof(T)),
+            .loss = core.objective().name(),
+            .optimizer = core.rule().name(),
+            .device = describe_device(device),
+            .parameters = core.network().description().parameter_count(),
+            .first_epoch = progress.epochs,
+            .epochs = last_epoch_ - std::min(last_epoch_, progress.epochs),
+            .steps = core.steps(),
+            .samples = progress.samples,
+            .position = progress.done.samples,
+            .batch_size = batch_size_,
+            .micro_batch_size = core.network().capacity(),
+            .seed = options.seed,
+            .learning_rate = core.rules().rate.base,
+            .has_validation = validation_ != nullptr};
+  }
+
+  RunStatus all_epochs() {
+    while (progress.epochs < last_epoch_) {
+      if (gave_up()) return RunStatus::early_stopped;
+      if (stopped()) return why_stopped();
+      grow_batch();
+      EpochRecord record = profiled_epoch(profiler, device, *loader_, progress, [&] {
+        return with_memory_plan(device, plan_, [&] { return train_epoch(); });
+      });
+      if (!record.finished) {
+        progress.history.push_back(record);
+        return why_stopped();
+      }
+      if (validation_loader_) record.validation = evaluate_all(device, core, *validation_loader_);
+      judge(record);
+      progress.history.push_back(record);
+      checkpoints_->after_epoch(watched_);
+      audience_.epoch(record);
+    }
+    return gave_up() ? RunStatus::early_stopped : RunStatus::finished;
+  }
+
+  bool interrupted() const noexcept { return interrupt_ && interrupt_->requested(); }
+  bool stopped() const noexcept { return stop_requested || interrupted(); }
+  RunStatus why_stopped() const noexcept { return interrupted() ? RunStatus::interrupted : RunStatus::stopped; }
+
+  bool gave_up() const noexcept {
+    return options.early_stopping.on() && progress.best.since >= options.early_stopping.patience;
+  }
+
+  /// What an epoch with its validation means for the rate, and for going on.
+  void judge(const EpochRecord& record) {
+    const ReduceOnPlateau& plateau = options.reduce_on_plateau;
+    if (plateau.on() && plateau.update(progress.plateau, record)) {
+      core.judge().rules().rate.plateau = progress.plateau.factor;
+      audience_.message(Severity::information,
+                        joined({"epoch ", record.epoch, " is no better than epoch ", progress.plateau.best.epoch,
+                                ": learning rate ", core.learning_rate(), " from now on"}));
+    }
+    const EarlyStopping& early = options.early_stopping;
+    const Watched& watched = early.watched;
+    if (!early.on() && !options.checkpoint.on()) return;
+    const double value = watched.of(record);
+    watched_ = watched.wants_higher() ? -value : value;
+    if (!early.on()) return;
+    if (progress.best.improve(value, record.epoch, watched.wants_higher(), early.min_change) && early.restore_best) {
+      copy_slab(device, core.network().parameters(), best);
+    }
+  }
+
+  void restore_best() {
+    if (!options.early_stopping.restore_best || best.empty() || progress.best.since == 0) return;
+    copy_from_host(device, best.data(), core.network().parameters().view());
+    audience_.message(Severity::information,
+                      joined({"no epoch was better than epoch ", progress.best.epoch, ": its parameters are back"}));
+  }
+
+  /// For an epoch with larger batches, a loader that reads ahead in them.
+  void grow_batch() {
+    const std::size_t size = options.batch_of(progress.epochs);
+    if (size == batch_size_) return;
+    batch_size_ = size;
+    core.forget_recordings(device);
+    loader_.reset();
+    loader_.reset(new Loader(training_loader(device, core, options, training_, size)));
+    loader_->end_with(last_epoch_ - 1);
+    if (profiler != nullptr) profiler->expect(device, *loader_, size, core.network().capacity());
+  }
+
+  /// The rest of the current epoch, or as much of it as until a stop.
+  EpochRecord train_epoch() {
+    const auto scope = device.arithmetic_scope();
+    const Clock::time_point start = Clock::now();
+    const std::size_t first = progress.done.samples, steps_before = core.steps() - progress.steps;
+    const Totals& totals = progress.done;
+    const auto count_steps = [&] { progress.steps = core.steps() - steps_before; };
+    EpochRecord record{.epoch = progress.epochs, .batch_size = batch_size_};
+    loader_->begin_epoch(device, progress.epochs);
+    {
+      const OnException settle([&] {  // so that no queued step stays in doubt
+        const OnExit count(count_steps);
+        core.settle(device, progress.done);
+      });
+      steps_of_epoch(count_steps);
+    }
+    count_steps();
+    record.steps = progress.steps;
+    if (!all_finite(device, View<const T, Device>(core.network().parameters().view()))) {
+      throw NumericError(
+          {"fit: after step ", core.steps(), " not all parameters are finite: begin again with a lower learning rate"});
+    }
+    record.training = mean(core, totals);
+    record.learning_rate = rate_;
+    record.noise_scale = progress.noise.estimate().value;
+    record.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const auto seen = static_cast<double>(totals.samples - first);
+    record.samples_per_second = record.seconds > 0 ? seen / record.seconds : 0;
+    record.finished = totals.samples == progress.samples;
+    if (record.finished) progress.end_epoch();
+    return record;
+  }
+
+  template <class CountSteps>
+  void steps_of_epoch(const CountSteps& count_steps) {
+    Totals& totals = progress.done;
+    const bool may_queue = !audience_.hears_steps() && core.can_queue();
+    try {
+      for (std::size_t at = totals.samples, end; at < progress.samples && !stopped(); at = end) {
+        end = std::min(progress.samples, at + batch_size_);
+        // What had accumulated when the run stopped inside a batch was not measured.
+        const std::size_t before = progress.window ? core.accumulated() : 0;
+        const bool noisy =
+            options.noise_scale_every != 0 && before == 0 && core.steps() % options.noise_scale_every == 0;
+        if (options.noise_scale_every != 0) core.watch_noise(device, noisy);
+        rate_ = core.learning_rate();
+        if (may_queue && !noisy && before == 0) {
+          core.queue_step(device, at, end - at, loader_->is_resident(), totals, [&] { accumulate(at, end, false); });
+          if (checkpoints_->due_after_step()) {
+            core.settle(device, totals);
+            count_steps();
+            checkpoints_->submit();
+          }
+          continue;
+        }
+        if (may_queue) core.settle(device, totals);
+        progress.window = false;
+        accumulate(at + before, end);
+        if (core.accumulated() < end - at) {  // interrupted inside the batch
+          progress.window = true;
+          break;
+        }
+        const std::size_t steps = core.steps();
+        const Totals step = core.update(device);
+        totals.add(step);
+        count_steps();
+        if (noisy) progress.noise.add(core.take_noise(device));
+        if (core.steps() == steps) continue;  // a batch that weighs nothing makes no step
+        if (checkpoints_->due_after_step()) checkpoints_->submit();
+        if (!audience_.hears_steps()) continue;
+        audience_.step({.step = core.steps(),
+                        .epoch = progress.epochs,
+                        .samples = end,
+                        .of_samples = progress.samples,
+                        .loss = step.loss / step.weight,
+                        .batch_size = end - at,
+                        .learning_rate = rate_,
+                        .gradient_norm = std::sqrt(core.judge().last_squares()) / step.weight});
+      }
+      core.settle(device, totals);
+    } catch (const NumericError& error) {
+      const std::size_t at = totals.samples, end = std::min(progress.samples, at + batch_size_);
+      throw NumericError(std::string(error.what()) +
+                         diagnose_non_finite(device, core, *loader_, progress.epochs, at, end));
+    }
+  }
+
+  /// Samples at positions [at, end) of the current epoch, in micro-batches, or as many of these as until an interrupt.
+  void accumulate(std::size_t at, std::size_t end, bool may_stop = true) {
+    all_or_nothing(device, core, [&] {
+      for (std::size_t count; at < end && !(may_stop && interrupted()); at += count) {
+        count = std::min(core.network().capacity(), end - at);
+        const Batch<T, Device>& batch = next_batch(profiler, *loader_, device, progress.epochs, at, count);
+        check_read_targets(device, core.objective(), *loader_, batch);
+        core.accumulate(device, batch);
+      }
+    });
+  }
+
+  const Dataset& training_;
+  const Dataset* validation_;
+  Audience audience_;
+  std::optional<Checkpointing<T, Device>> checkpoints_;
+  std::optional<InterruptGuard> interrupt_;
+  MemoryPlan plan_;
+  std::unique_ptr<Loader> loader_, validation_loader_;
+  std::size_t batch_size_ = 0, last_epoch_ = 0;
+  double rate_ = 0;                                            // of the last step
+  double watched_ = std::numeric_limits<double>::quiet_NaN();  // of the last epoch; less is better
+};
+
+}  // namespace minitrain::inline MINITRAIN_ABI
