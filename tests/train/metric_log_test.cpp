@@ -26,6 +26,7 @@ mt::RunInfo run_from(std::size_t steps) {
           .steps = steps,
           .samples = 100,
           .position = steps % 10 * 10,
+          .steps_in_epoch = steps % 10,
           .batch_size = 10,
           .learning_rate = 0.1};
 }
@@ -164,6 +165,7 @@ TEMPLATE_TEST_CASE("a run that goes on adds to its log and repeats nothing", "[t
     mt::RunInfo info = run_from(10);
     info.first_epoch = 0;
     info.position = 100;
+    info.steps_in_epoch = 10;
     log.begin(info);
     log.epoch({.epoch = 0, .steps = 10});
     log.end({});

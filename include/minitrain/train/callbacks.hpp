@@ -22,6 +22,7 @@ struct RunInfo {
   std::size_t steps = 0;                               // optimizer steps done before, over the trainer's life
   std::size_t samples = 0;                             // of an epoch
   std::size_t position = 0;                            // samples of the first epoch that are done already
+  std::size_t steps_in_epoch = 0;                      // optimizer steps of it
   std::size_t batch_size = 0, micro_batch_size = 0;
   std::uint64_t seed = 0;
   double learning_rate = 0;  // of the optimizer, before any schedule

@@ -108,6 +108,7 @@ class Fit : private FitParts<T, Device> {
             .steps = core.steps(),
             .samples = progress.samples,
             .position = progress.done.samples,
+            .steps_in_epoch = progress.steps,
             .batch_size = batch_size_,
             .micro_batch_size = core.network().capacity(),
             .seed = options.seed,

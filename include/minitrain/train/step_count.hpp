@@ -14,8 +14,7 @@ class StepCount {
     steps_ = info.steps;
     epoch_ = info.first_epoch;
     // A record counts all steps of its epoch, those from before a stop too.
-    const std::size_t batch = std::max<std::size_t>(info.batch_size, 1);
-    before_epoch_ = info.steps - std::min(info.steps, (info.position + batch - 1) / batch);
+    before_epoch_ = info.steps - std::min(info.steps, info.steps_in_epoch);
   }
   void step(const StepEvent& event) {
     steps_ = event.step;
