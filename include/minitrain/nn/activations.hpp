@@ -37,7 +37,7 @@ struct LeakyReLU : ElementwiseLayer {
       throw OptionError({"LeakyReLU: slope ", slope, ": wanted a number in [0, 1)"});
     }
   }
-  std::string name() const { return "LeakyReLU"; }
+  std::string name() const { return joined({"LeakyReLU{", slope, "}"}); }
   Activation activation() const { return {ActivationKind::leaky_relu, slope}; }
 };
 

@@ -22,6 +22,8 @@ class Objective {
   /// What a.class_weights is to be.
   virtual View<const T, Device> class_weights() const = 0;
   virtual std::string name() const = 0;
+  /// (name, value), for the fingerprint of a run.
+  virtual std::vector<std::pair<std::string, std::string>> options() const = 0;
   virtual bool uses_labels() const = 0;
   virtual bool counts_right_answers() const = 0;
   virtual bool is_softmax_cross_entropy() const = 0;
@@ -48,6 +50,19 @@ class ObjectiveOf final : public Objective<T, Device> {
   void run(const Device& device, const LossArguments<T, Device>& a) const override { loss_(device, a); }
   View<const T, Device> class_weights() const override { return class_weights_.view(); }
   std::string name() const override { return loss_.name(); }
+  std::vector<std::pair<std::string, std::string>> options() const override {
+    std::vector<std::pair<std::string, std::string>> list;
+    if constexpr (requires { joined({loss_.delta}); }) list.emplace_back("delta", joined({loss_.delta}));
+    if constexpr (requires { joined({loss_.label_smoothing}); }) {
+      list.emplace_back("label_smoothing", joined({loss_.label_smoothing}));
+    }
+    if constexpr (requires { loss_.class_weights; }) {
+      std::string weights;
+      for (const auto weight : loss_.class_weights) weights += joined({weights.empty() ? "" : " ", weight});
+      list.emplace_back("class_weights", weights);
+    }
+    return list;
+  }
   bool uses_labels() const override { return Loss::uses_labels; }
   bool counts_right_answers() const override {
     if constexpr (requires { Loss::counts_correct; }) {

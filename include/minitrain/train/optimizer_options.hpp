@@ -45,6 +45,15 @@ std::vector<std::pair<std::string, std::string>> optimizer_options(const Optimiz
     if constexpr (requires { static_cast<double>(o.decay); }) add("decay", o.decay);
     if constexpr (requires { static_cast<double>(o.bias_correction); }) add("bias_correction", o.bias_correction);
     if constexpr (requires { static_cast<double>(o.k); }) add("k", o.k);
+    if constexpr (requires { o.list.front().learning_rate_factor; }) {  // groups
+      std::string groups;
+      for (const auto& group : o.list) {
+        groups += joined({groups.empty() ? "" : ", ", group.match.empty() ? "any" : group.match,
+                          group.vectors_only ? " (vectors)" : "", " x", group.learning_rate_factor});
+        if (group.weight_decay) groups += joined({" decay ", *group.weight_decay});
+      }
+      list.emplace_back("groups", groups);
+    }
     if constexpr (requires { optimizer_options(o.optimizer); }) {
       for (auto& [name, value] : optimizer_options(o.optimizer)) list.emplace_back("inner_" + name, value);
     }

@@ -41,6 +41,7 @@ StateFields state_fields(const Accumulator<T, Device>& core, std::uint64_t seed)
                      {"scalar", sizeof(T) == sizeof(float) ? "F32" : "F64"},
                      {"loss", core.objective().name()},
                      {"optimizer", core.rule().name()}};
+  for (auto& [name, value] : core.objective().options()) fields.emplace_back("loss." + name, value);
   for (auto& [name, value] : core.rule().options()) fields.emplace_back("optimizer." + name, value);
   fields.emplace_back("seed", std::to_string(seed));
   return fields;
