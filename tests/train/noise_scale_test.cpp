@@ -137,6 +137,9 @@ TEST_CASE("the noise scale does not claim to know what it does not", "[train][ba
   CHECK(estimator.estimate().steps == 0);
   for (int i = 0; i < 100; ++i) estimator.add({1, 8, 8, i % 2 == 0 ? 0.5 : 1.4});  // a gradient that is all noise
   CHECK_FALSE(estimator.estimate().known());
+  CHECK_THAT(mt::to_string(estimator.estimate()), test::ContainsSubstring("not known: "));
+  CHECK(mt::to_string(mt::NoiseScale{130.8, 111.9, 148.1}) ==
+        "noise scale 131 samples (112 to 148, 95 %): batches far above it gain little");
   // What goes on after a stop goes on as it was.
   mt::NoiseScaleEstimator other;
   other.set_state(estimator.state());

@@ -1,11 +1,11 @@
 #pragma once
 // NoiseScale: how much of a gradient is noise, and from which batch size on a larger batch no longer pays.
 
+#include <minitrain/core/text.hpp>
+
 #include <cmath>
 #include <cstddef>
 #include <limits>
-
-#include <minitrain/config.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -33,6 +33,16 @@ struct NoiseScale {
   /// Whether there is an interval at all: not after few steps, nor where the gradient drowns in its noise.
   bool known() const noexcept { return value == value && high < std::numeric_limits<double>::infinity(); }
 };
+
+/// One sentence.
+inline std::string to_string(const NoiseScale& scale) {
+  if (!scale.known()) {
+    return joined({"noise scale not known: ", std::round(scale.steps), " steps measured",
+                   scale.value == scale.value ? ", and the gradient is not told from its noise" : ""});
+  }
+  return joined({"noise scale ", std::round(scale.value), " samples (", std::round(scale.low), " to ",
+                 std::round(scale.high), ", 95 %): batches far above it gain little"});
+}
 
 /// Averages signal and noise, each for itself, and divides then: the mean of ratios would be biased and can be
 /// infinite. A step from `memory` steps ago counts 1/e of the last one, since the scale grows while training goes on.
