@@ -73,6 +73,7 @@ Cuda::StepQueue::~StepQueue() = default;
 std::size_t Cuda::StepQueue::size() const noexcept { return 0; }
 std::size_t Cuda::StepQueue::replayed() const noexcept { return 0; }
 void Cuda::StepQueue::close(const Cuda&, const View<double, Cuda>&, double, OnNonFinite, std::size_t) { refuse(); }
+void Cuda::StepQueue::set_skipped_in_row(const Cuda&, std::uint64_t) { refuse(); }
 void Cuda::StepQueue::clip_values(const Cuda&, const View<float, Cuda>&, const View<const double, Cuda>&, double) {
   refuse();
 }

@@ -46,10 +46,10 @@ __global__ void close_step_kernel(double* totals, cuda::StepState* state, cuda::
   if (bad && !pardoned && action != OnNonFinite::ignore) state->stopped = 1.0;
   if (!bad && !overflow && !weightless) state->skipped_in_row = 0;
   const bool stopped = state->stopped != 0.0, skip = overflow || weightless || pardoned;
-  result[0] = loss;
+  result[0] = pardoned ? __ddiv_rn(0.0, 0.0) : loss;  // the host counts it as one that is not finite
   result[1] = weight;
   result[2] = totals[2];
-  result[3] = skip && !stopped ? -1.0 : squares;
+  result[3] = skip && !stopped ? -1.0 : __ddiv_rn(squares, __dmul_rn(loss_scale, loss_scale));
   totals[0] = totals[1] = totals[2] = totals[3] = 0.0;
   state->scale = clipped_scale(__dmul_rn(weight, loss_scale), squares, clip_norm);
   state->leaves_all = stopped || skip ? 1.0 : 0.0;
@@ -213,6 +213,10 @@ void Cuda::StepQueue::clip_values(const Cuda& device, const View<float, Cuda>& s
                                   const View<const double, Cuda>& totals, double limit) {
   const cuda::LossScale* const scaler = state_->scaler();
   minitrain::clip_values(device, sums, totals, limit, scaler != nullptr ? &scaler->scale : nullptr);
+}
+
+void Cuda::StepQueue::set_skipped_in_row(const Cuda& device, std::uint64_t steps) {
+  cuda::copy_from_host(device, &steps, &state_->on_gpu()->skipped_in_row, sizeof steps);
 }
 
 void Cuda::StepQueue::close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm, OnNonFinite action,

@@ -4,11 +4,13 @@
 #include <minitrain/optim/schedules.hpp>
 #include <minitrain/trainer.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "support/catch.hpp"
 #include "support/device.hpp"
@@ -177,7 +179,7 @@ TEST_CASE("a signal inside a batch ends the run after the micro-batch, and it go
       const auto stopped = first.fit(data);
       *heard = [] {};
       CHECK(calls == at);
-      CHECK(stopped.status == (at == 22 ? mt::RunStatus::finished : mt::RunStatus::interrupted));
+      CHECK(stopped.status == mt::RunStatus::interrupted);
       const bool inside = at % 11 % 3 != 0 && at % 11 != 0;
       CHECK((first.accumulated() > 0) == inside);
       if (inside) CHECK_THROWS_WITH(first.update(), ContainsSubstring("call fit(), which goes on with it"));
@@ -195,6 +197,43 @@ TEST_CASE("a signal inside a batch ends the run after the micro-batch, and it go
       CHECK(same_bits(first.parameters(), expected.parameters()));
     }
   }
+}
+
+TEST_CASE("a batch that was interrupted is finished as it is, whatever the batches after it", "[train]") {
+  const auto data = labelled(100);
+  const auto heard = std::make_shared<std::function<void()>>([] {});
+  const auto make_listening = [&](const mt::TrainerOptions& options) {
+    return mt::Trainer{test::device(), mt::Sequential{mt::Dense{6, 9}, Listening{heard}, mt::Dense{9, 3}},
+                       mt::SoftmaxCrossEntropy{}, mt::Adam{.learning_rate = 0.01}, options};
+  };
+  const Directory directory("other_batch");
+  mt::TrainerOptions options{.epochs = 1,
+                             .batch_size = 60,
+                             .micro_batch_size = 12,
+                             .checkpoint = {.directory = directory.path},
+                             .handle_signals = true};
+  int calls = 0;
+  *heard = [&] {
+    if (++calls == 4) std::raise(SIGINT);
+  };
+  make_listening(options).fit(data);
+  *heard = [] {};
+  options.batch_size = 20;
+  auto second = make_listening(options);
+  CHECK_THROWS_WITH(second.resume(), ContainsSubstring("batch_size is 60 in the file, 20 here"));
+  CHECK(second.resume({.allow = {"batch_size"}}));
+  CHECK(second.accumulated() == 48);
+  const auto history = second.fit(data);
+  CHECK(history.status == mt::RunStatus::finished);
+  CHECK(history.epochs[0].training.samples == 100);
+  CHECK(history.epochs[0].steps == 4);  // 48, 20, 20 and 12 samples
+}
+
+TEST_CASE("a signal after the last step is told as well", "[train]") {
+  auto trainer = make({.epochs = 1, .handle_signals = true});
+  const auto history = trainer.fit(labelled(64), {.on_epoch = [](const mt::EpochRecord&) { std::raise(SIGTERM); }});
+  CHECK(history.epochs.size() == 1);
+  CHECK(history.status == mt::RunStatus::interrupted);
 }
 
 TEST_CASE("what an interrupted batch has accumulated can be dropped", "[train]") {
@@ -333,4 +372,69 @@ TEST_CASE("damaged checkpoints are passed over and named", "[train][bad input]")
   CHECK(resumed.steps < 4);
   REQUIRE(resumed.skipped.size() == 1);
   CHECK_THAT(resumed.skipped.front(), ContainsSubstring("step_000000000004"));
+}
+
+TEST_CASE("the best checkpoint stays the best when the run is started again", "[train]") {
+  const Directory directory("best");
+  const auto data = labelled(64);
+  const double losses[] = {3, 1, 2, 5, 5, 5};
+  const auto options = [&](std::size_t epochs) {
+    mt::TrainerOptions o{.epochs = epochs, .batch_size = 32};
+    o.early_stopping.watched.value = [&](const mt::EpochRecord& e) { return losses[e.epoch]; };
+    o.checkpoint = {.directory = directory.path, .keep_last = 1};
+    return o;
+  };
+  const auto has = [&](const char* step) {
+    return fs::exists(directory.path + "/step_00000000000" + step + ".safetensors");
+  };
+  for (const std::size_t epochs : {2, 2, 3, 3, 6}) {
+    auto trainer = make(options(epochs));
+    trainer.resume();
+    trainer.fit(
+        data, {.on_epoch = [](const mt::EpochRecord&) { std::this_thread::sleep_for(std::chrono::milliseconds(30)); }});
+    CHECK(has("4"));  // after epoch 1
+  }
+  CHECK_FALSE(has("6"));
+}
+
+TEST_CASE("a run whose observer cannot begin has not begun", "[train][bad input]") {
+  struct Broken : mt::Observer {
+    void begin(const mt::RunInfo&) override { throw mt::DataError(mt::ErrorCode::io_error, "no log"); }
+  };
+  const Directory directory("begin");
+  const auto data = labelled(64);
+  const mt::TrainerOptions options{.epochs = 4, .batch_size = 32, .checkpoint = {.directory = directory.path}};
+  auto first = make(options);
+  first.fit(data, {.on_epoch = [&](const mt::EpochRecord& e) {
+              if (e.epoch == 2) first.request_stop();
+            }});
+  auto second = make(options);
+  CHECK(second.resume());
+  Broken broken;
+  CHECK_THROWS_AS(second.fit(data, {.observers = {&broken}}), mt::DataError);
+  const auto history = second.fit(data);
+  CHECK(history.epochs.size() == 4);
+  CHECK(second.epochs() == 4);
+}
+
+TEST_CASE("options that change a run are compared, each by its name", "[train][bad input]") {
+  const Directory directory("fields");
+  const auto data = labelled(64);
+  mt::TrainerOptions options{.epochs = 1, .batch_size = 32};
+  options.schedule = mt::OneCycle{.steps = 10};
+  options.checkpoint = {.directory = directory.path};
+  make(options).fit(data);
+  const auto refused = [&](const char* field, auto&& change) {
+    mt::TrainerOptions other = options;
+    change(other);
+    CHECK_THROWS_WITH(make(other).resume(), ContainsSubstring(field));
+    CHECK(make(other).resume({.allow = {field}}));
+  };
+  refused("schedule", [](auto& o) { o.schedule = mt::OneCycle{.steps = 10, .first_divisor = 10}; });
+  refused("batch_growth", [](auto& o) { o.batch_growth.at = {1}; });
+  refused("non_finite", [](auto& o) { o.non_finite.action = mt::OnNonFinite::skip; });
+  refused("reduce_on_plateau", [](auto& o) { o.reduce_on_plateau.factor = 0.5; });
+  refused("early_stopping", [](auto& o) { o.early_stopping.patience = 3; });
+  refused("clip_value", [](auto& o) { o.clip_value = 3; });
+  CHECK_THROWS_WITH(make({.checkpoint = {.every_steps = 3}}), ContainsSubstring("there is no directory"));
 }

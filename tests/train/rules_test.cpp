@@ -381,3 +381,49 @@ TEST_CASE("averaged parameters take the place of the trained ones, and give it b
   CHECK_NOTHROW(trainer.fit(data));
   CHECK_THROWS_WITH(make({}).swap_averaged(), ContainsSubstring("SGD keeps no averaged parameters"));
 }
+
+TEST_CASE("a gradient past the range of the type is skipped like a loss, heard or not", "[train]") {
+  // A linear model with one input: the loss of an input of 3e38 is finite, the sum of two gradients is not.
+  mt::Tensor<float> features(mt::Shape{120, 1}), targets(mt::Shape{120, 1});
+  for (std::size_t i = 0; i < 120; ++i) {
+    features[i] = (i / 10) % 12 >= 3 && (i / 10) % 12 < 6 ? 3e38f : 1;  // batches 3, 4 and 5
+    targets[i] = 0.5f;
+  }
+  const auto data = mt::Dataset::regression(features.view(), targets.view());
+  const auto run = [&](std::size_t most, bool heard, mt::History& history) {
+    mt::Trainer trainer{test::device(),
+                        mt::Sequential{mt::Dense{1, 1}},
+                        mt::Huber{},
+                        mt::SGD{.learning_rate = 0.01},
+                        {.epochs = 3,
+                         .batch_size = 10,
+                         .shuffle = false,
+                         .seed = 3,
+                         .non_finite = {.action = mt::OnNonFinite::skip, .most_skipped = most}}};
+    mt::Callbacks callbacks;
+    if (heard) callbacks.on_step = [](const mt::StepEvent&) {};
+    history = trainer.fit(data, callbacks);
+    CHECK(trainer.steps() == 27);
+    return trainer.parameters();
+  };
+  mt::History heard, queued;
+  CHECK(same_bits(run(3, true, heard), run(3, false, queued)));
+  for (std::size_t e = 0; e < 3; ++e) {
+    CHECK(heard.epochs[e].steps == 9);
+    CHECK(heard.epochs[e].training.loss == queued.epochs[e].training.loss);
+    CHECK(heard.epochs[e].training.loss < 10);
+  }
+  CHECK_THROWS_AS(run(2, true, heard), mt::NumericError);
+  CHECK_THROWS_AS(run(2, false, queued), mt::NumericError);
+}
+
+TEST_CASE("early stopping does not compare with another data set", "[train]") {
+  const auto easy = labelled(64), other = labelled(50);
+  double losses[] = {1, 0.5, 9, 8, 7, 6};
+  std::size_t call = 0;
+  auto trainer = make(
+      {.epochs = 2, .early_stopping = {.patience = 2, .watched = {.value = [&](auto&) { return losses[call++]; }}}});
+  trainer.fit(easy);
+  CHECK(trainer.fit(other).epochs.size() == 2);
+  CHECK(trainer.fit(other).status == mt::RunStatus::finished);
+}

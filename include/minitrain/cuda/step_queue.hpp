@@ -83,6 +83,9 @@ class Cuda::StepQueue {
   /// `most_skipped` times in a row, one whose loss or sum of squares is not finite. Such a step is none.
   void close(const Cuda& device, const View<double, Cuda>& totals, double clip_norm,
              OnNonFinite action = OnNonFinite::stop, std::size_t most_skipped = 0);
+  /// How many steps before the next one were skipped in a row, where that is not known here: of a run that goes on, or
+  /// after steps without the queue.
+  void set_skipped_in_row(const Cuda& device, std::uint64_t steps);
   /// clip_values(), before close() and before the squares are added up.
   void clip_values(const Cuda& device, const View<float, Cuda>& sums, const View<const double, Cuda>& totals,
                    double limit);

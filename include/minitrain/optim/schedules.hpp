@@ -125,7 +125,10 @@ struct OneCycle {
                  "at least 1");
     check_option(last_divisor >= 1 && last_divisor <= 1e300, "OneCycle", "last_divisor", last_divisor, "at least 1");
   }
-  std::string name() const { return joined({"one cycle of ", steps, " steps, the peak at ", rise, " of them"}); }
+  std::string name() const {
+    return joined({"one cycle of ", steps, " steps from 1/", first_divisor, ", the peak at ", rise, " of them, to 1/",
+                   first_divisor * last_divisor});
+  }
   double factor(std::size_t step) const {
     const double peak = rise * static_cast<double>(steps) - 1, end = static_cast<double>(steps) - 1;
     const double at = std::min(static_cast<double>(step), end), first = 1 / first_divisor;

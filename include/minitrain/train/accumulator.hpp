@@ -105,6 +105,7 @@ class Accumulator {
     if (accumulated_ == 0) return {};
     if (scales_loss_) return queue_update(device);
     finish_gradient(device);
+    judge_.give_news();
     mark(clock_, device, Phase::update);
     const Sums sums = take(device, totals_);
     mark(clock_, device, Phase::copy);
@@ -143,6 +144,7 @@ class Accumulator {
                   const Accumulate& accumulate) {
     if constexpr (QueuesSteps<Device>) {
       if (!queue_) queue_.emplace(device);
+      if (judge_.take_news()) queue_->set_skipped_in_row(device, judge_.skipped_in_row());
       // A step may turn out to be none: without weight, or past the range of fp16. Replayed steps after it know what to
       // do; one that is launched has its number from here.
       const bool may_be_none = scales_loss_ || !training_arguments_.class_weights.empty() ||

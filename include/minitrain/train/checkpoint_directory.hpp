@@ -69,7 +69,7 @@ class CheckpointDirectory {
     if (!found || found.step <= step) return;
     throw OptionError({"checkpoints: ", detail::io::shown(directory_), " holds one of step ", found.step,
                        ", but this run is at step ", step,
-                       ": load it to go on with that run, or give an empty directory"});
+                       ": resume() to go on with that run, or give an empty directory"});
   }
   /// Removes the checkpoints past `step`, of a run that goes back to there.
   void forget_after(std::uint64_t step) {

@@ -28,7 +28,10 @@ struct CheckpointOptions {
     const auto positive = [&](std::size_t value, const char* name, const char* why) {
       if (value == 0) throw OptionError({owner, ": ", name, " is 0, but it must be at least 1: ", why});
     };
-    if (!on()) return;
+    if (!on()) {
+      if (every_steps == 0) return;
+      throw OptionError({owner, ": every_steps is ", every_steps, ", but there is no directory: give one"});
+    }
     positive(keep_last, "keep_last", "the newest checkpoint always stays");
     positive(max_failures, "max_failures", "1 stops the run at the first that cannot be written");
     if (every_steps == 0 && every_epochs == 0) {

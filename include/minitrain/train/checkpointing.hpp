@@ -21,7 +21,7 @@ class Checkpointing {
     if (!options.checkpoint.on()) return;
     CheckpointDirectory directory(options.checkpoint);
     directory.expect_none_after(core.steps());
-    fields_ = run_fields(core, options);
+    fields_ = run_fields(device, core, options);
     writer_.emplace(std::move(directory), options.checkpoint.max_failures);
     if (const std::string why = writer_->statistics().in_place; !why.empty()) {
       audience_.message(Severity::warning,
@@ -30,21 +30,23 @@ class Checkpointing {
   }
 
   bool due_after_step() const noexcept { return options_.checkpoint.due_after_step(core_.steps()); }
-  void after_epoch(double value) {
-    if (options_.checkpoint.due_after_epoch(progress_.epochs)) submit(value);
+  void after_epoch() {
+    unsaved_ = true;
+    if (options_.checkpoint.due_after_epoch(progress_.epochs)) submit();
   }
   /// Of a run that comes to its end here, unless that state is saved already.
   void at_end() {
-    if (writer_ && (last_step_ != core_.steps() || core_.accumulated() > 0)) submit(no_value);
+    if (progress_.saved_steps != core_.steps() || core_.accumulated() > 0 || unsaved_) submit();
     finish();
   }
-  /// Takes a snapshot, to be written while training goes on. Steps must be settled. `value`: less is better.
-  void submit(double value = no_value) {
+  /// Takes a snapshot, to be written while training goes on. Steps must be settled.
+  void submit() {
     if (!writer_) return;
     Snapshot snapshot = writer_->buffer();
     take_snapshot(device_, core_, progress_, fields_, run_metadata(core_, progress_), snapshot, best_);
-    snapshot.state().value = value;
-    last_step_ = core_.steps();
+    if (progress_.value_steps == core_.steps()) snapshot.state().value = progress_.value;
+    progress_.saved_steps = core_.steps();
+    unsaved_ = false;
     writer_->submit(std::move(snapshot));
     tell();
   }
@@ -56,8 +58,6 @@ class Checkpointing {
   }
 
  private:
-  static constexpr double no_value = std::numeric_limits<double>::quiet_NaN();
-
   void tell() {
     const CheckpointStatistics now = writer_->statistics();
     if (now.failed > told_) {
@@ -75,8 +75,8 @@ class Checkpointing {
   const Audience& audience_;
   StateFields fields_;
   std::optional<CheckpointWriter> writer_;
-  std::size_t last_step_ = ~std::size_t{0};  // saved
-  std::size_t told_ = 0;                     // failures
+  bool unsaved_ = false;  // an epoch has ended since
+  std::size_t told_ = 0;  // failures
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

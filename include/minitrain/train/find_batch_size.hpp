@@ -80,6 +80,7 @@ BatchSizeSearch find_batch_size(const DataSize& data, const M& model, const Loss
   how.early_stopping = {};
   how.reduce_on_plateau = {};
   how.checkpoint = {};
+  how.handle_signals = false;
   how.epochs = 1'000'000;
   Optimizer still = optimizer;
   still.learning_rate = 0;

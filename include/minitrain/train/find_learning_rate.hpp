@@ -63,6 +63,8 @@ LearningRateTest find_learning_rate(const Dataset& data, const M& model, const L
   how.batch_growth = {};
   how.early_stopping = {};
   how.checkpoint = {};
+  how.handle_signals = false;
+  how.non_finite = {};
   how.profile = false;
   how.epochs = range.steps;  // of at least a step each
   Optimizer unit = optimizer;

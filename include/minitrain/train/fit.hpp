@@ -9,7 +9,7 @@
 #include <minitrain/train/loaders.hpp>
 #include <minitrain/train/profiler.hpp>
 #include <minitrain/train/scope.hpp>
-#include <minitrain/train/slab.hpp>
+#include <minitrain/train/verdict.hpp>
 #include <minitrain/train/whole_data.hpp>
 
 #include <chrono>
@@ -38,23 +38,23 @@ class Fit : private FitParts<T, Device> {
         training_(training),
         validation_(validation),
         audience_(callbacks),
+        verdict_(device, options, core, progress, best, audience_),
         plan_(memory_plan(device, core, training, options, options.shuffle)) {
-    options.early_stopping.watched.check("EarlyStopping", validation != nullptr);
-    if (options.reduce_on_plateau.on())
-      options.reduce_on_plateau.watched.check("ReduceOnPlateau", validation != nullptr);
+    verdict_.check(validation != nullptr);
     batch_size_ = options.batch_of(progress.epochs);
     loader_.reset(new Loader(profiled_loading(profiler, device, options, core.network().capacity(), [&] {
       return training_loader(device, core, options, training_, batch_size_);
     })));
     if (validation != nullptr) validation_loader_.reset(new Loader(whole_loader(device, core, options, *validation)));
-    const std::string data = fingerprint(training);
-    check_continues(progress, loader_->samples_per_epoch(), loader_->order(), data);
+    data_ = fingerprint(training);
+    check_continues(progress, loader_->samples_per_epoch(), loader_->order(), data_, validation != nullptr);
     checkpoints_.emplace(device, options, core, progress, best, audience_);
-    progress.data = data;
   }
 
   History run() {
-    if (options.handle_signals) interrupt_.emplace();
+    if (options.handle_signals) interrupt_.emplace({SIGINT, SIGTERM});
+    const RunProgress before = progress;
+    const bool anew = !progress.goes_on, same_data = progress.data == data_ && progress.validates == validates();
     begin();
     History history;
     const OnException failed([&] {
@@ -62,10 +62,17 @@ class Fit : private FitParts<T, Device> {
       history.status = RunStatus::failed;
       audience_.end(history);
     });
-    audience_.begin(info());
+    try {
+      audience_.begin(info());
+    } catch (...) {
+      progress = before;  // nothing has begun
+      throw;
+    }
+    if (anew) verdict_.begin_anew(same_data);
     history.status = all_epochs();
     checkpoints_->at_end();
-    if (history.status == RunStatus::early_stopped) restore_best();
+    if (history.status == RunStatus::early_stopped) verdict_.restore_best();
+    if (interrupted()) history.status = RunStatus::interrupted;  // perhaps after the last epoch
     history.epochs = progress.history;
     audience_.end(history);
     return history;
@@ -85,8 +92,9 @@ class Fit : private FitParts<T, Device> {
     if (!progress.goes_on) {
       progress.first = progress.epochs;
       progress.history.clear();
-      if (gave_up()) progress.best = {}, best.clear();
     }
+    progress.data = data_;
+    progress.validates = validates();
     if (!progress.history.empty() && !progress.history.back().finished) progress.history.pop_back();  // it goes on
     progress.goes_on = false;
     last_epoch_ = progress.first + options.epochs;
@@ -113,12 +121,12 @@ class Fit : private FitParts<T, Device> {
             .micro_batch_size = core.network().capacity(),
             .seed = options.seed,
             .learning_rate = core.rules().rate.base,
-            .has_validation = validation_ != nullptr};
+            .has_validation = validates()};
   }
 
   RunStatus all_epochs() {
     while (progress.epochs < last_epoch_) {
-      if (gave_up()) return RunStatus::early_stopped;
+      if (verdict_.gave_up()) return RunStatus::early_stopped;
       if (stopped()) return why_stopped();
       grow_batch();
       EpochRecord record = profiled_epoch(profiler, device, *loader_, progress, [&] {
@@ -129,48 +137,19 @@ class Fit : private FitParts<T, Device> {
         return why_stopped();
       }
       if (validation_loader_) record.validation = evaluate_all(device, core, *validation_loader_);
-      judge(record);
+      verdict_.judge(record);
+      progress.end_epoch();
       progress.history.push_back(record);
-      checkpoints_->after_epoch(watched_);
+      checkpoints_->after_epoch();
       audience_.epoch(record);
     }
-    return gave_up() ? RunStatus::early_stopped : RunStatus::finished;
+    return verdict_.gave_up() ? RunStatus::early_stopped : RunStatus::finished;
   }
 
+  bool validates() const noexcept { return validation_ != nullptr; }
   bool interrupted() const noexcept { return interrupt_ && interrupt_->requested(); }
   bool stopped() const noexcept { return stop_requested || interrupted(); }
   RunStatus why_stopped() const noexcept { return interrupted() ? RunStatus::interrupted : RunStatus::stopped; }
-
-  bool gave_up() const noexcept {
-    return options.early_stopping.on() && progress.best.since >= options.early_stopping.patience;
-  }
-
-  /// What an epoch with its validation means for the rate, and for going on.
-  void judge(const EpochRecord& record) {
-    const ReduceOnPlateau& plateau = options.reduce_on_plateau;
-    if (plateau.on() && plateau.update(progress.plateau, record)) {
-      core.judge().rules().rate.plateau = progress.plateau.factor;
-      audience_.message(Severity::information,
-                        joined({"epoch ", record.epoch, " is no better than epoch ", progress.plateau.best.epoch,
-                                ": learning rate ", core.learning_rate(), " from now on"}));
-    }
-    const EarlyStopping& early = options.early_stopping;
-    const Watched& watched = early.watched;
-    if (!early.on() && !options.checkpoint.on()) return;
-    const double value = watched.of(record);
-    watched_ = watched.wants_higher() ? -value : value;
-    if (!early.on()) return;
-    if (progress.best.improve(value, record.epoch, watched.wants_higher(), early.min_change) && early.restore_best) {
-      copy_slab(device, core.network().parameters(), best);
-    }
-  }
-
-  void restore_best() {
-    if (!options.early_stopping.restore_best || best.empty() || progress.best.since == 0) return;
-    copy_from_host(device, best.data(), core.network().parameters().view());
-    audience_.message(Severity::information,
-                      joined({"no epoch was better than epoch ", progress.best.epoch, ": its parameters are back"}));
-  }
 
   /// For an epoch with larger batches, a loader that reads ahead in them.
   void grow_batch() {
@@ -213,7 +192,6 @@ class Fit : private FitParts<T, Device> {
     const auto seen = static_cast<double>(totals.samples - first);
     record.samples_per_second = record.seconds > 0 ? seen / record.seconds : 0;
     record.finished = totals.samples == progress.samples;
-    if (record.finished) progress.end_epoch();
     return record;
   }
 
@@ -221,51 +199,63 @@ class Fit : private FitParts<T, Device> {
   void steps_of_epoch(const CountSteps& count_steps) {
     Totals& totals = progress.done;
     const bool may_queue = !audience_.hears_steps() && core.can_queue();
-    try {
-      for (std::size_t at = totals.samples, end; at < progress.samples && !stopped(); at = end) {
-        end = std::min(progress.samples, at + batch_size_);
-        // What had accumulated when the run stopped inside a batch was not measured.
-        const std::size_t before = progress.window ? core.accumulated() : 0;
-        const bool noisy =
-            options.noise_scale_every != 0 && before == 0 && core.steps() % options.noise_scale_every == 0;
-        if (options.noise_scale_every != 0) core.watch_noise(device, noisy);
-        rate_ = core.learning_rate();
-        if (may_queue && !noisy && before == 0) {
-          core.queue_step(device, at, end - at, loader_->is_resident(), totals, [&] { accumulate(at, end, false); });
-          if (checkpoints_->due_after_step()) {
-            core.settle(device, totals);
-            count_steps();
-            checkpoints_->submit();
-          }
-          continue;
-        }
-        if (may_queue) core.settle(device, totals);
-        progress.window = false;
-        accumulate(at + before, end);
-        if (core.accumulated() < end - at) {  // interrupted inside the batch
-          progress.window = true;
-          break;
-        }
+    for (std::size_t at = totals.samples, end; at < progress.samples && !stopped(); at = end) {
+      // What had accumulated when the run stopped inside a batch was not measured.
+      const std::size_t before = progress.window ? core.accumulated() : 0;
+      end = std::min(progress.samples, at + std::max(batch_size_, before));
+      const bool noisy = options.noise_scale_every != 0 && before == 0 && core.steps() % options.noise_scale_every == 0;
+      if (options.noise_scale_every != 0) core.watch_noise(device, noisy);
+      rate_ = core.learning_rate();
+      if (may_queue && !noisy && before == 0) {
         const std::size_t steps = core.steps();
-        const Totals step = core.update(device);
-        totals.add(step);
-        count_steps();
-        if (noisy) progress.noise.add(core.take_noise(device));
-        if (core.steps() == steps) continue;  // a batch that weighs nothing makes no step
-        if (checkpoints_->due_after_step()) checkpoints_->submit();
-        if (!audience_.hears_steps()) continue;
-        audience_.step({.step = core.steps(),
-                        .epoch = progress.epochs,
-                        .samples = end,
-                        .of_samples = progress.samples,
-                        .loss = step.loss / step.weight,
-                        .batch_size = end - at,
-                        .learning_rate = rate_,
-                        .gradient_norm = std::sqrt(core.judge().last_squares()) / step.weight});
+        diagnosed([&] {
+          core.queue_step(device, at, end - at, loader_->is_resident(), totals, [&] { accumulate(at, end, false); });
+        });
+        if (core.steps() != steps && checkpoints_->due_after_step()) {
+          settle();
+          count_steps();
+          checkpoints_->submit();
+        }
+        continue;
       }
-      core.settle(device, totals);
+      if (may_queue) settle();
+      progress.window = false;
+      accumulate(at + before, end);
+      if (core.accumulated() < end - at) {  // interrupted inside the batch
+        progress.window = core.accumulated() > 0;
+        break;
+      }
+      const std::size_t steps = core.steps();
+      const Totals step = diagnosed([&] { return core.update(device); });
+      totals.add(step);
+      count_steps();
+      if (noisy) progress.noise.add(core.take_noise(device));
+      if (core.steps() == steps) continue;  // a batch that weighs nothing makes no step
+      if (checkpoints_->due_after_step()) checkpoints_->submit();
+      if (!audience_.hears_steps()) continue;
+      audience_.step({.step = core.steps(),
+                      .epoch = progress.epochs,
+                      .samples = end,
+                      .of_samples = progress.samples,
+                      .loss = step.loss / step.weight,
+                      .batch_size = end - at,
+                      .learning_rate = rate_,
+                      .gradient_norm = std::sqrt(core.judge().last_squares()) / step.weight});
+    }
+    settle();
+    if (options.noise_scale_every != 0) core.watch_noise(device, false);
+  }
+  void settle() {
+    diagnosed([&] { core.settle(device, progress.done); });
+  }
+
+  /// f(), whose NumericError says which samples and which layer.
+  template <class F>
+  decltype(auto) diagnosed(F&& f) {
+    try {
+      return f();
     } catch (const NumericError& error) {
-      const std::size_t at = totals.samples, end = std::min(progress.samples, at + batch_size_);
+      const std::size_t at = progress.done.samples, end = std::min(progress.samples, at + batch_size_);
       throw NumericError(std::string(error.what()) +
                          diagnose_non_finite(device, core, *loader_, progress.epochs, at, end));
     }
@@ -286,13 +276,14 @@ class Fit : private FitParts<T, Device> {
   const Dataset& training_;
   const Dataset* validation_;
   Audience audience_;
+  Verdict<T, Device> verdict_;
   std::optional<Checkpointing<T, Device>> checkpoints_;
   std::optional<InterruptGuard> interrupt_;
   MemoryPlan plan_;
   std::unique_ptr<Loader> loader_, validation_loader_;
   std::size_t batch_size_ = 0, last_epoch_ = 0;
-  double rate_ = 0;                                            // of the last step
-  double watched_ = std::numeric_limits<double>::quiet_NaN();  // of the last epoch; less is better
+  double rate_ = 0;   // of the last step
+  std::string data_;  // fingerprint
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

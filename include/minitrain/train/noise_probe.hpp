@@ -22,7 +22,10 @@ class NoiseProbe {
 
   void backward(const Device& device, Network<T, Device>& network, const Pass& pass, std::size_t stages, bool first) {
     if (!on_) return network.backward(device, pass, stages, first);
-    if (first) fill_zero(device, squares_.view());
+    if (first) {
+      forget();
+      fill_zero(device, squares_.view());
+    }
     if (!network.knows_squares()) return network.backward(device, pass, stages, first);
     network.backward_with_squares(device, pass, stages, first, small());
   }

@@ -38,9 +38,10 @@ struct TrainerOptions {
   std::size_t noise_scale_every = 0;  // steps: measure the noise of the gradient that often, Trainer::noise_scale();
                                       // 0: never
   CheckpointOptions checkpoint = {};  // states of the run in a directory, written beside the training
-  bool handle_signals = false;        // SIGINT and SIGTERM end fit(), which keeps what it did: RunStatus::interrupted
-  bool profile = false;               // measure where bytes and seconds go: Trainer::profile(), train/profile.hpp
-  LoadingOptions loading = {};        // of data that is not in memory
+  bool handle_signals =
+      false;  // SIGINT and SIGTERM end fit(), which keeps what it did: RunStatus::interrupted. For one fit() at a time
+  bool profile = false;         // measure where bytes and seconds go: Trainer::profile(), train/profile.hpp
+  LoadingOptions loading = {};  // of data that is not in memory
 
   /// Throws OptionError for an option outside its range.
   void check() const {

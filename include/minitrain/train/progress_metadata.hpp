@@ -87,6 +87,7 @@ inline ProgressMetadata progress_metadata(const RunProgress& p) {
                                                        noise.signal_signal, noise.noise_noise, noise.signal_noise}));
   metadata.emplace_back("run.data", p.data);
   if (p.window) metadata.emplace_back("run.window", "1");
+  if (p.validates) metadata.emplace_back("run.validation", "1");
   return metadata;
 }
 
@@ -110,6 +111,8 @@ inline void read_progress_metadata(std::span<const std::pair<std::string, std::s
       p.data = text;
     } else if (key == "run.window") {
       p.window = true;
+    } else if (key == "run.validation") {
+      p.validates = true;
     } else if (key == "run.plateau") {
       std::array<double, 5> n{};
       line(n);

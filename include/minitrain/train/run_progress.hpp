@@ -28,9 +28,13 @@ struct RunProgress {
   ReduceOnPlateau::State plateau{};
   BestEpoch best{};  // for early stopping
   NoiseScaleEstimator noise{};
-  std::size_t skipped_in_row = 0;  // steps that were not finite
-  std::string data{};              // fingerprint() of the training data
-  bool other_data = false;         // a run from a file may go on with other data
+  std::size_t skipped_in_row = 0;                           // steps that were not finite
+  std::string data{};                                       // fingerprint() of the training data
+  bool other_data = false;                                  // a run from a file may go on with other data
+  bool validates = false;                                   // its last fit() had validation data
+  double value = std::numeric_limits<double>::quiet_NaN();  // of the last epoch, less is better; NaN: none
+  std::size_t value_steps = 0;                              // optimizer steps done by then
+  std::size_t saved_steps = ~std::size_t{0};                // of the state in the checkpoint directory that it is in
 
   bool in_epoch() const noexcept { return done.samples > 0 || window; }
   void end_epoch() noexcept {
@@ -108,7 +112,7 @@ inline RunProgress read_progress(const SafetensorsFile& file, const std::string&
 /// and when a run from a file would go through the same number of samples in an order of another kind; (state_mismatch)
 /// when an unfinished epoch, or fit(), would go on with other data.
 inline void check_continues(const RunProgress& progress, std::size_t samples, const std::string& order,
-                            const std::string& data) {
+                            const std::string& data, bool validates) {
   const bool same = progress.samples == samples && progress.order == order;
   if (progress.in_epoch() && !same) {
     throw DataError(ErrorCode::count_mismatch,
@@ -121,6 +125,11 @@ inline void check_continues(const RunProgress& progress, std::size_t samples, co
     throw DataError(ErrorCode::state_mismatch,
                     {"fit: the run began with data of ", progress.data, ", and would go on with ", data,
                      ": give the data it began with, allow \"data\" to differ, or load_weights() alone"});
+  }
+  if (progress.restored && progress.goes_on && progress.validates != validates && !progress.other_data) {
+    throw DataError(ErrorCode::state_mismatch,
+                    {"fit: the run began ", progress.validates ? "with" : "without",
+                     " validation data: go on in the same way, or allow \"data\" to differ"});
   }
   if (progress.restored && progress.epochs > 0 && progress.samples == samples && !progress.order.empty() && !same) {
     throw DataError(ErrorCode::count_mismatch,

@@ -5,6 +5,7 @@
 #include <minitrain/train/totals.hpp>
 
 #include <limits>
+#include <utility>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -33,7 +34,13 @@ class StepJudge {
   }
 
   std::size_t skipped_in_row() const noexcept { return skipped_in_row_; }
-  void set_skipped_in_row(std::size_t steps) noexcept { skipped_in_row_ = steps; }
+  void set_skipped_in_row(std::size_t steps) noexcept {
+    skipped_in_row_ = steps;
+    give_news();
+  }
+  /// A device that judges queued steps by itself does not know of those that the host has judged.
+  void give_news() noexcept { news_ = rules_.non_finite.action == OnNonFinite::skip; }
+  bool take_news() noexcept { return std::exchange(news_, false); }
 
   /// Of the last step's gradient sum, before clip_norm; NaN where nothing measures it.
   double last_squares() const noexcept {
@@ -43,6 +50,7 @@ class StepJudge {
  private:
   StepRules rules_;
   std::size_t skipped_in_row_ = 0;  // steps
+  bool news_ = false;
   double last_squares_ = 0;
 };
 

@@ -139,13 +139,15 @@ class Trainer {
     refuse_in_callback("load_weights");
     refuse_averaged("load_weights");
     read_weights(device_, core_, path);
+    progress_.window = false;
   }
   /// save_weights() and all that a trainer of the same model, optimizer and options needs to go on as if it had never
   /// stopped: moments, counts, where in an epoch and a batch it is, schedules, history. From a callback or outside of
   /// fit(), after any step, or with samples accumulated.
   void save(const std::string& path) const {
     refuse_averaged("save");
-    write_state(device_, core_, progress_, path, run_fields(core_, options_), run_metadata(core_, progress_), best_);
+    write_state(device_, core_, progress_, path, run_fields(device_, core_, options_), run_metadata(core_, progress_),
+                best_);
   }
   /// Throws DataError when the file is damaged or not a state of this run: with every difference in model, optimizer,
   /// seed, batch size and other options, but for those that `options` allows. The trainer is unchanged then.
@@ -164,6 +166,7 @@ class Trainer {
     if (newest) {
       take_state(*newest.file, newest.path, options);
       progress_.goes_on = true;
+      progress_.saved_steps = core_.steps();
     }
     return {newest.path, core_.steps(), newest.skipped};
   }
@@ -205,7 +208,7 @@ class Trainer {
 
   void take_state(const SafetensorsFile& file, const std::string& path, const LoadOptions& options) {
     refuse_averaged("load");
-    Snapshot snapshot = read_snapshot(core_, run_fields(core_, options_), file, path, options);
+    Snapshot snapshot = read_snapshot(core_, run_fields(device_, core_, options_), file, path, options);
     RunState state = snapshot.state();
     RunProgress progress = progress_of(state, path, options);
     restore_snapshot(device_, core_, snapshot, &best_);
