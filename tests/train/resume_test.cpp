@@ -436,5 +436,6 @@ TEST_CASE("options that change a run are compared, each by its name", "[train][b
   refused("reduce_on_plateau", [](auto& o) { o.reduce_on_plateau.factor = 0.5; });
   refused("early_stopping", [](auto& o) { o.early_stopping.patience = 3; });
   refused("clip_value", [](auto& o) { o.clip_value = 3; });
+  CHECK_THROWS_WITH(make(options).resume({.allow = {"bach_size"}}), ContainsSubstring("no field 'bach_size' to allow"));
   CHECK_THROWS_WITH(make({.checkpoint = {.every_steps = 3}}), ContainsSubstring("there is no directory"));
 }

@@ -86,7 +86,7 @@ mt::Confusion confusion(3);
 mt::TopK two{2};
 trainer.measure(test, confusion, two);
 std::printf("%.3f %.3f\n", confusion.macro_f1(), two.value());
-options.checkpoint = {.directory = "run", .every_steps = 1000};
+options.checkpoint = {.directory = "run", .every_steps = 1000, .every_epochs = 1, .keep_last = 3, .keep_best = true, .max_failures = 5};
 options.handle_signals = true;
 mt::Trainer again{mt::Cpu{}, model, mt::SoftmaxCrossEntropy{}, mt::Adam{}, options};
 again.resume();

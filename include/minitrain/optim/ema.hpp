@@ -41,6 +41,9 @@ struct EMA {
   }
   /// The slab of state that holds the average.
   std::size_t averaged_moment() const { return optimizer.moments(); }
+  bool copies_parameters(std::size_t i) const {
+    return i == optimizer.moments() || detail::copies_parameters_of(optimizer, i);
+  }
   MomentLayout moment_layout(std::size_t i, std::span<const ParameterTensor> tensors) const {
     return i == averaged_moment() ? MomentLayout{} : detail::layout_of(optimizer, i, tensors);
   }

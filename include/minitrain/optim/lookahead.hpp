@@ -35,6 +35,9 @@ struct Lookahead {
   }
   std::size_t averaged_moment() const requires requires(const Optimizer& o) { o.averaged_moment(); }
   { return optimizer.averaged_moment(); }
+  bool copies_parameters(std::size_t i) const {
+    return i == optimizer.moments() || detail::copies_parameters_of(optimizer, i);
+  }
   MomentLayout moment_layout(std::size_t i, std::span<const ParameterTensor> tensors) const {
     return i == optimizer.moments() ? MomentLayout{} : detail::layout_of(optimizer, i, tensors);
   }

@@ -44,4 +44,16 @@ UpdateStep<T, Device> outer_step(UpdateStep<T, Device> step, std::size_t moments
   return step;
 }
 
+/// Whether slab i of an optimizer's state holds parameters: an average of them, or those of an earlier step.
+template <class Optimizer>
+bool copies_parameters_of(const Optimizer& optimizer, std::size_t i) {
+  if constexpr (requires { optimizer.copies_parameters(i); }) {
+    return optimizer.copies_parameters(i);
+  } else if constexpr (requires { optimizer.optimizer.moments(); }) {
+    return copies_parameters_of(optimizer.optimizer, i);
+  } else {
+    return false;
+  }
+}
+
 }  // namespace minitrain::inline MINITRAIN_ABI::detail

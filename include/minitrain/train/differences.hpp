@@ -15,9 +15,19 @@ inline bool allows(const LoadOptions& options, std::string_view name) {
 
 class Differences {
  public:
-  /// Fields that both know, but not the options of another optimizer.
+  /// Fields that both know, but not the options of another optimizer. Throws OptionError for a name to allow that is
+  /// none.
   void compare(const StateFields& here, const StateFields& in_file, const LoadOptions& options) {
     bool same_optimizer = true;
+    for (const std::string& name : options.allow) {
+      const auto is = [&](const auto& field) { return field.first == name; };
+      if (name == "data" || std::any_of(here.begin(), here.end(), is) ||
+          std::any_of(in_file.begin(), in_file.end(), is))
+        continue;
+      std::string known = "\"data\"";
+      for (const auto& field : here) known += ", \"" + field.first + "\"";
+      throw OptionError({"LoadOptions: there is no field ", detail::io::quoted(name), " to allow; there are ", known});
+    }
     for (const auto& [name, value] : here) {
       const std::string& wanted = name;
       const auto found =

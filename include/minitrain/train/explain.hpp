@@ -31,6 +31,7 @@ inline std::string explain_rate(const LearningRate& rate, const TrainerOptions& 
   if (!options.batch_growth.at.empty()) {
     text += joined({"batch times ", options.batch_growth.factor, " at epoch"});
     for (const std::size_t epoch : options.batch_growth.at) text += joined({" ", epoch});
+    if (options.batch_growth.largest != 0) text += joined({", up to ", options.batch_growth.largest});
     text += "\n";
   }
   return text;

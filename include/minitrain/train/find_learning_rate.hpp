@@ -31,6 +31,7 @@ struct LearningRateTest {
                                                                // to begin with; NaN where it never falls
   double lowest_loss = std::numeric_limits<double>::quiet_NaN();  // the rate of the least loss, too high by then
   bool diverged = false;
+  std::string ended{};  // by a loss that was not finite: what it said, data that is to blame too; empty: it did not
 };
 
 namespace detail {
@@ -84,8 +85,9 @@ LearningRateTest find_learning_rate(const Dataset& data, const M& model, const L
   };
   try {
     trainer.fit(data, {.on_step = hear});
-  } catch (const NumericError&) {
+  } catch (const NumericError& error) {
     test.diverged = true;
+    test.ended = error.what();
   }
   double steepest = 0;
   for (std::size_t i = 1; i + 1 < test.losses.size() && test.rates[i] < test.lowest_loss; ++i) {

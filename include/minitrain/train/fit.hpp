@@ -23,7 +23,7 @@ struct FitParts {
   const TrainerOptions& options;
   Accumulator<T, Device>& core;
   RunProgress& progress;
-  std::vector<T>& best;  // parameters of the best epoch, for early stopping; empty: none
+  std::vector<T>& best;  // parameters of the best epoch, for early stopping, and their average; empty: none
   Profiler* profiler;
   const bool& stop_requested;
 };
@@ -132,6 +132,10 @@ class Fit : private FitParts<T, Device> {
       EpochRecord record = profiled_epoch(profiler, device, *loader_, progress, [&] {
         return with_memory_plan(device, plan_, [&] { return train_epoch(); });
       });
+      if (record.left_out > 0) {
+        audience_.message(Severity::warning, joined({"epoch ", record.epoch, ": ", record.left_out,
+                                                     " samples were left out, in steps that were not finite"}));
+      }
       if (!record.finished) {
         progress.history.push_back(record);
         return why_stopped();
@@ -186,6 +190,7 @@ class Fit : private FitParts<T, Device> {
           {"fit: after step ", core.steps(), " not all parameters are finite: begin again with a lower learning rate"});
     }
     record.training = mean(core, totals);
+    record.left_out = totals.left_out;
     record.learning_rate = rate_;
     record.noise_scale = progress.noise.estimate().value;
     record.seconds = std::chrono::duration<double>(Clock::now() - start).count();

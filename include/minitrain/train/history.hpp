@@ -18,12 +18,13 @@ struct Evaluation {
 
 /// One pass over the training data.
 struct EpochRecord {
-  std::size_t epoch = 0;    // counted from 0 over the trainer's life
-  bool finished = true;     // false: it was stopped in the middle, and the next fit() goes on with it
-  std::size_t steps = 0;    // optimizer steps in this epoch
-  Evaluation training{};    // accumulated while training: each batch by the parameters before its step
-  Evaluation validation{};  // after the epoch; NaN without validation data
-  double seconds = 0;       // of training and on_step in this fit(), without validation
+  std::size_t epoch = 0;     // counted from 0 over the trainer's life
+  bool finished = true;      // false: it was stopped in the middle, and the next fit() goes on with it
+  std::size_t steps = 0;     // optimizer steps in this epoch
+  std::size_t left_out = 0;  // samples of steps that were not finite, and left out
+  Evaluation training{};     // accumulated while training: each batch by the parameters before its step
+  Evaluation validation{};   // after the epoch; NaN without validation data
+  double seconds = 0;        // of training and on_step in this fit(), without validation
   double samples_per_second = 0;
   std::size_t batch_size = 0;                                     // of a full step
   double learning_rate = 0;                                       // of the last step

@@ -49,7 +49,7 @@ inline std::atomic<InterruptFlag*>& interrupt_target() noexcept {
   return target;
 }
 
-/// The first signal sets the flag; another one does what it would do without us, at once.
+/// The first signal sets the flag; another one does what it does by default, at once.
 inline void handle_interrupt(int signal) noexcept {
   const int error = errno;
   InterruptFlag* const flag = interrupt_target().load();
@@ -65,7 +65,7 @@ inline void handle_interrupt(int signal) noexcept {
 }  // namespace detail
 
 /// While it lives, the first of these signals sets a flag, which a training loop looks at between steps: time to save
-/// and to return. The second ends the program at once, as it would have without. The handlers of before come back at
+/// and to return. The second ends the program at once. The handlers of before come back at
 /// the end; a signal that was ignored stays ignored. One guard at a time, or one inside the other.
 ///
 ///   InterruptGuard interrupt;                       // or {SIGTERM}

@@ -75,8 +75,18 @@ struct LearningRate {
   Schedule schedule{};
   double plateau = 1;
 
+  /// Throws OptionError for a schedule whose factor is negative or not finite.
   double at(std::size_t step) const {
-    return schedule.is_constant() ? base * plateau : base * schedule.factor(step) * plateau;
+    if (schedule.is_constant()) return base * plateau;
+    const double factor = schedule.factor(step);
+    if (!(factor >= 0 && factor <= std::numeric_limits<double>::max())) fail(factor, step);
+    return base * factor * plateau;
+  }
+
+ private:
+  [[noreturn, gnu::cold]] void fail(double factor, std::size_t step) const {
+    throw OptionError({"schedule '", schedule.name(), "': its factor is ", factor, " at step ", step,
+                       ", but it must be finite and not negative"});
   }
 };
 

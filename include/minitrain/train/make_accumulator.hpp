@@ -5,6 +5,7 @@
 #include <minitrain/train/accumulator.hpp>
 #include <minitrain/train/memory_plan.hpp>
 #include <minitrain/train/options.hpp>
+#include <minitrain/train/slab.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -29,8 +30,10 @@ Accumulator<T, Device> make_accumulator(const Device& device, const M& model, co
     Network<T, Device> network(device, model, options.seed);
     auto objective = std::make_unique<ObjectiveOf<Loss, T, Device>>(device, loss, network.output_columns());
     auto rule = std::make_unique<UpdateRuleOf<Optimizer, T, Device>>(optimizer);
-    return Accumulator<T, Device>(device, std::move(network), std::move(objective), std::move(rule), options.seed,
-                                  plan.micro_batch, options.step_rules(optimizer.learning_rate));
+    Accumulator<T, Device> core(device, std::move(network), std::move(objective), std::move(rule), options.seed,
+                                plan.micro_batch, options.step_rules(optimizer.learning_rate));
+    refresh_copies(device, core);
+    return core;
   });
 }
 

@@ -25,11 +25,14 @@ struct NonFinitePolicy {
   }
 };
 
-/// Throws NumericError for a step whose totals are not finite. The parameters are those before it, finite or not.
-[[noreturn]] inline void fail_non_finite(const Totals& totals, std::size_t step, bool parameters_finite) {
+/// Throws NumericError for a step whose totals are not finite, the last of so many in a row where these are skipped.
+/// The parameters are those before it, finite or not.
+[[noreturn]] inline void fail_non_finite(const Totals& totals, std::size_t step, bool parameters_finite,
+                                         std::size_t in_row) {
   const bool loss = !std::isfinite(totals.loss);
   throw NumericError({"update: the loss is ", totals.loss, loss ? "" : ", but its gradient is not finite,", " at step ",
-                      step, ", over ", totals.samples, " samples; the parameters are those before this step",
+                      step, in_row > 1 ? joined({", number ", in_row, " in a row"}) : std::string(), ", over ",
+                      totals.samples, " samples; the parameters are those before this step",
                       parameters_finite ? ": lower the learning rate, or look for values that are not finite in the "
                                           "data (read with NonFinite::error, or transformed by CheckFinite, it names "
                                           "the sample)"

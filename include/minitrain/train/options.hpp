@@ -67,6 +67,10 @@ struct TrainerOptions {
     rate_scaling.check();
     reduce_on_plateau.check();
     batch_growth.check();
+    if (batch_growth.largest != 0 && batch_growth.largest < batch_size) {
+      throw OptionError({"BatchGrowth: largest is ", batch_growth.largest, ", less than the batch_size of ", batch_size,
+                         " that it begins with"});
+    }
     early_stopping.check();
     non_finite.check();
     checkpoint.check("Trainer: checkpoint");

@@ -41,19 +41,20 @@ std::array<double, N> parse_number_line(std::string_view text, const std::string
   return numbers;
 }
 
-inline std::array<double, 14> numbers_of(const EpochRecord& e) noexcept {
+inline std::array<double, 15> numbers_of(const EpochRecord& e) noexcept {
   const auto real = [](std::size_t n) { return static_cast<double>(n); };
   return {real(e.epoch),     e.finished ? 1.0 : 0.0, real(e.steps),
           e.training.loss,   e.training.accuracy,    real(e.training.samples),
           e.validation.loss, e.validation.accuracy,  real(e.validation.samples),
           e.seconds,         e.samples_per_second,   real(e.batch_size),
-          e.learning_rate,   e.noise_scale};
+          e.learning_rate,   e.noise_scale,          real(e.left_out)};
 }
-inline EpochRecord epoch_of(const std::array<double, 14>& n) noexcept {
+inline EpochRecord epoch_of(const std::array<double, 15>& n) noexcept {
   const auto count = [](double x) { return x >= 0 && x < 0x1p53 ? static_cast<std::size_t>(x) : 0; };
   return {.epoch = count(n[0]),
           .finished = n[1] != 0,
           .steps = count(n[2]),
+          .left_out = count(n[14]),
           .training = {n[3], n[4], count(n[5])},
           .validation = {n[6], n[7], count(n[8])},
           .seconds = n[9],
@@ -130,7 +131,7 @@ inline void read_progress_metadata(std::span<const std::pair<std::string, std::s
       for (std::size_t at = 0; at < text.size();) {
         const std::size_t end = std::min(text.find("; ", at), text.size());
         p.history.push_back(detail::epoch_of(
-            detail::parse_number_line<14>(std::string_view(text).substr(at, end - at), path, key.c_str())));
+            detail::parse_number_line<15>(std::string_view(text).substr(at, end - at), path, key.c_str())));
         at = end + 2;
       }
     }

@@ -8,8 +8,9 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// In files, before the names of gradient sums, and of the best parameters so far.
-inline constexpr std::string_view accumulated_prefix = "accumulated.", best_prefix = "best.";
+/// In files, before the names of gradient sums, and of the best parameters so far and their average.
+inline constexpr std::string_view accumulated_prefix = "accumulated.", best_prefix = "best.",
+                                  best_average_prefix = "best_average.";
 
 /// One slab of a run.
 struct SlabSpec {
@@ -23,7 +24,7 @@ struct SlabSpec {
   bool is_bytes() const noexcept { return holds.kind == MomentLayout::Kind::bytes; }
 };
 
-/// The slabs of a run: parameters, each of the optimizer's moments, best parameters, gradient sums.
+/// The slabs of a run: parameters, each of the optimizer's moments, best parameters and their average, gradient sums.
 struct SlabLayout {
   std::size_t scalar = sizeof(float);          // bytes
   std::vector<NetworkParameter> parameters{};  // of every slab that has one scalar for each
@@ -41,7 +42,8 @@ struct SlabLayout {
     for (const NetworkParameter& p : parameters) most = std::max(most, p.spec.shape.size());
     return most * scalar;
   }
-  std::size_t best() const noexcept { return slabs.size() - 2; }
+  std::size_t best() const noexcept { return slabs.size() - 3; }
+  std::size_t best_average() const noexcept { return slabs.size() - 2; }
   std::size_t accumulated() const noexcept { return slabs.size() - 1; }
 };
 
@@ -56,7 +58,9 @@ SlabLayout slab_layout(const Accumulator<T, Device>& core) {
     layout.slabs.push_back(
         {.name = state.file_name(i), .holds = state.layout(i), .scalars = state.moments()[i].size()});
   }
-  layout.slabs.push_back({.name = std::string(best_prefix), .always = false, .scalars = scalars});
+  for (const std::string_view prefix : {best_prefix, best_average_prefix}) {
+    layout.slabs.push_back({.name = std::string(prefix), .always = false, .scalars = scalars});
+  }
   layout.slabs.push_back(
       {.name = std::string(accumulated_prefix), .always = false, .finite = false, .scalars = scalars});
   return layout;
@@ -67,7 +71,7 @@ template <class T, class Device>
 bool fits(const SlabLayout& layout, const Accumulator<T, Device>& core) noexcept {
   const auto& list = core.network().list();
   const auto moments = core.optimizer_state().moments();
-  if (layout.scalar != sizeof(T) || layout.slabs.size() != moments.size() + 3 ||
+  if (layout.scalar != sizeof(T) || layout.slabs.size() != moments.size() + 4 ||
       layout.slabs.front().scalars != core.network().parameters().size())
     return false;
   for (std::size_t i = 0; i < moments.size(); ++i) {

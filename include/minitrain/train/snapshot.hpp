@@ -150,7 +150,9 @@ void take_snapshot(const Device& device, const Accumulator<T, Device>& core, con
   if (!fits(snapshot.layout(), core)) snapshot.lay_out(slab_layout(core));
   const SlabLayout& layout = snapshot.layout();
   snapshot.begin();
+  const std::size_t scalars = layout.slabs[layout.best()].scalars;
   snapshot.hold(layout.best(), !best.empty());
+  snapshot.hold(layout.best_average(), best.size() > scalars);
   snapshot.hold(layout.accumulated(), core.accumulated() > 0);
   snapshot.state().progress = progress;
   snapshot.state().steps = core.steps();
@@ -164,7 +166,10 @@ void take_snapshot(const Device& device, const Accumulator<T, Device>& core, con
   copy(core.network().parameters(), 0);
   const auto moments = core.optimizer_state().moments();
   for (std::size_t i = 0; i < moments.size(); ++i) copy(moments[i], 1 + i);
-  if (!best.empty()) std::memcpy(snapshot.slab(layout.best()), best.data(), best.size() * sizeof(T));
+  if (!best.empty()) std::memcpy(snapshot.slab(layout.best()), best.data(), scalars * sizeof(T));
+  if (best.size() > scalars) {
+    std::memcpy(snapshot.slab(layout.best_average()), best.data() + scalars, scalars * sizeof(T));
+  }
   if (core.accumulated() > 0) copy(core.network().gradients(), layout.accumulated());
 }
 
@@ -182,8 +187,8 @@ void restore_snapshot(const Device& device, Accumulator<T, Device>& core, Snapsh
   snapshot.to_slab_form();
   const auto values = [&](std::size_t i) { return reinterpret_cast<const T*>(snapshot.slab(i)); };
   std::vector<T> found;
-  if (snapshot.holds(layout.best())) {
-    found.assign(values(layout.best()), values(layout.best()) + layout.slabs[layout.best()].scalars);
+  for (const std::size_t i : {layout.best(), layout.best_average()}) {
+    if (snapshot.holds(i)) found.insert(found.end(), values(i), values(i) + layout.slabs[i].scalars);
   }
   core.drop(device);
   const auto put = [&](std::size_t i, Tensor<T, Device>& slab) { copy_from_host(device, values(i), slab.view()); };

@@ -190,9 +190,13 @@ Snapshot read_snapshot(const Accumulator<T, Device>& core, const StateFields& fi
                        const std::string& path, const LoadOptions& options = {}) {
   RunState state = detail::read_run_state(file, path);
   const SlabLayout layout = slab_layout(core);
-  const bool has_best = std::any_of(file.tensors().begin(), file.tensors().end(),
-                                    [](const NamedTensor& tensor) { return tensor.name.starts_with(best_prefix); });
+  const auto has = [&](std::string_view prefix) {
+    return std::any_of(file.tensors().begin(), file.tensors().end(),
+                       [&](const NamedTensor& tensor) { return tensor.name.starts_with(prefix); });
+  };
+  const bool has_best = has(best_prefix), has_average = has_best && has(best_average_prefix);
   const auto holds = [&](std::size_t i) {
+    if (i == layout.best_average()) return has_average;
     return i == layout.best() ? has_best : i == layout.accumulated() ? state.window.samples > 0 : true;
   };
   Differences differences;

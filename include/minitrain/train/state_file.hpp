@@ -1,6 +1,7 @@
 #pragma once
 // Weights and training state as safetensors files: what Trainer::save and load do.
 
+#include <minitrain/train/slab.hpp>
 #include <minitrain/train/snapshot_file.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -59,7 +60,8 @@ void read_weights(const Device& device, Accumulator<T, Device>& core, const std:
   const SlabLayout layout = weights_layout(core);
   Differences differences;
   const auto weights_only = [](std::string_view name) {
-    return !name.starts_with("optimizer.") && !name.starts_with(accumulated_prefix) && !name.starts_with(best_prefix);
+    return !name.starts_with("optimizer.") && !name.starts_with(accumulated_prefix) && !name.starts_with(best_prefix) &&
+           !name.starts_with(best_average_prefix);
   };
   detail::compare_tensors(
       file, layout, [](std::size_t) { return true; }, weights_only, differences);
@@ -69,6 +71,7 @@ void read_weights(const Device& device, Accumulator<T, Device>& core, const std:
     detail::read_tensor(*file.find(p.name), path, p.spec, true, slab.data() + p.offset);
   core.drop(device);
   copy_from_host(device, slab.data(), core.network().parameters().view());
+  refresh_copies(device, core);
 }
 
 /// The whole state, inside an accumulation window too, with fields that a run that goes on must share, and whatever

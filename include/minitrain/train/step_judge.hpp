@@ -30,7 +30,7 @@ class StepJudge {
     if (policy.action == OnNonFinite::ignore) return totals;
     if (policy.action == OnNonFinite::skip && ++skipped_in_row_ <= policy.most_skipped)
       return {.samples = samples, .left_out = samples};
-    fail_non_finite(totals, number, parameters_finite());
+    fail_non_finite(totals, number, parameters_finite(), skipped_in_row_);
   }
 
   std::size_t skipped_in_row() const noexcept { return skipped_in_row_; }

@@ -51,6 +51,7 @@ class UpdateRule {
   virtual MomentLayout moment_layout(std::size_t i, std::span<const ParameterTensor>) const = 0;
   /// The slab that holds averaged parameters, which are better to predict with (optim/ema.hpp).
   virtual std::optional<std::size_t> averaged_moment() const = 0;
+  virtual bool copies_parameters(std::size_t moment) const = 0;
   /// Says in the tensors what is different for some of them (optim/groups.hpp). Throws OptionError.
   virtual void assign_groups(std::span<ParameterTensor>) const = 0;
   virtual double learning_rate() const = 0;
@@ -81,6 +82,7 @@ class UpdateRuleOf final : public UpdateRule<T, Device> {
       return std::nullopt;
     }
   }
+  bool copies_parameters(std::size_t i) const override { return detail::copies_parameters_of(optimizer_, i); }
   void assign_groups(std::span<ParameterTensor> tensors) const override {
     detail::assign_groups_of(optimizer_, tensors);
   }

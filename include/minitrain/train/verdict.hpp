@@ -36,9 +36,9 @@ class Verdict {
     const ReduceOnPlateau& plateau = options_.reduce_on_plateau;
     if (plateau.on() && plateau.update(progress_.plateau, record)) {
       core_.judge().rules().rate.plateau = progress_.plateau.factor;
-      audience_.message(Severity::information,
-                        joined({"epoch ", record.epoch, " is no better than epoch ", progress_.plateau.best.epoch,
-                                ": learning rate ", core_.learning_rate(), " from now on"}));
+      audience_.message(Severity::information, joined({"epoch ", record.epoch, " is no better than epoch ",
+                                                       progress_.plateau.best.epoch, ": learning rates are ",
+                                                       progress_.plateau.factor, " times what they were from now on"}));
     }
     const EarlyStopping& early = options_.early_stopping;
     const Watched& watched = early.watched;
@@ -49,6 +49,11 @@ class Verdict {
     if (!early.on()) return;
     if (progress_.best.improve(value, record.epoch, watched.wants_higher(), early.min_change) && early.restore_best) {
       copy_slab(device_, core_.network().parameters(), best_);
+      if (const auto moment = core_.rule().averaged_moment()) {
+        std::vector<T> averaged;
+        copy_slab(device_, core_.moments()[*moment], averaged);
+        best_.insert(best_.end(), averaged.begin(), averaged.end());
+      }
     }
   }
 
@@ -60,6 +65,9 @@ class Verdict {
   void restore_best() {
     if (!options_.early_stopping.restore_best || best_.empty() || progress_.best.since == 0) return;
     copy_from_host(device_, best_.data(), core_.network().parameters().view());
+    if (const auto moment = core_.rule().averaged_moment()) {
+      copy_from_host(device_, best_.data() + core_.network().parameters().size(), core_.moments()[*moment].view());
+    }
     audience_.message(Severity::information,
                       joined({"no epoch was better than epoch ", progress_.best.epoch, ": its parameters are back"}));
   }
