@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(cuda::quad_threads)
   const std::size_t step = cuda::threads_of_grid();
   for (std::size_t i = cuda::thread_of_grid(); i < count; i += step) {
     const float v = x[i], capped = v > high ? high : v;
-    if (__fsub_rn(v, v) == 0.0f) x[i] = low > capped ? low : capped;
+    if (__fsub_rn(v, v) == 0.0f) x[i] = __fadd_rn(low > capped ? low : capped, 0.0f);
   }
 }
 
