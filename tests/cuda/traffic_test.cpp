@@ -52,7 +52,7 @@ void check_bytes(const Moved& m) {
 }
 
 /// A device on which what the queue of steps needs finds room, and little more.
-mt::Cuda small_device() { return mt::Cuda{mt::CudaOptions{.memory_limit = 309'000}}; }
+mt::Cuda small_device() { return mt::Cuda{mt::CudaOptions{.memory_limit = 380'000}}; }
 
 /// y = x, which reads its output back in every forward pass, whatever it says of itself.
 struct Waits {
