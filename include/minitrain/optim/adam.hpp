@@ -9,7 +9,7 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// Throws OptionError for an option of Adam or AdamW outside its range.
+/// Throws OptionError for an option of Adam, or of one of its kin, outside its range.
 inline void check_adam(const char* name, double learning_rate, const AdamRule& rule) {
   constexpr double largest = std::numeric_limits<double>::max();
   check_option(learning_rate >= 0 && learning_rate <= largest, name, "learning_rate", learning_rate,

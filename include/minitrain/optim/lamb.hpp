@@ -1,11 +1,8 @@
 #pragma once
 // LAMB: Adam's direction, as long as the tensor is large.
 
-#include <minitrain/core/check_option.hpp>
 #include <minitrain/core/tensor_rules.hpp>
-#include <minitrain/optim/optimizer.hpp>
-
-#include <limits>
+#include <minitrain/optim/adam.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -26,16 +23,7 @@ struct LAMB {
   bool adapt_biases = true;
 
   /// Throws OptionError for an option outside its range.
-  void check() const {
-    constexpr double largest = std::numeric_limits<double>::max();
-    check_option(learning_rate >= 0 && learning_rate <= largest, name(), "learning_rate", learning_rate,
-                 "finite and not negative");
-    check_option(beta1 >= 0 && beta1 < 1, name(), "beta1", beta1, "in [0, 1)");
-    check_option(beta2 >= 0 && beta2 < 1, name(), "beta2", beta2, "in [0, 1)");
-    check_option(epsilon > 0 && epsilon <= largest, name(), "epsilon", epsilon, "finite and positive");
-    check_option(weight_decay >= 0 && weight_decay <= largest, name(), "weight_decay", weight_decay,
-                 "finite and not negative");
-  }
+  void check() const { check_adam(name(), learning_rate, {beta1, beta2, epsilon, weight_decay, true}); }
 
   // Norms of tensors are a launch each, with numbers of the step by value, so no GPU replays them.
   static constexpr bool takes_queued_scale = true, replayable = false, takes_groups = true;

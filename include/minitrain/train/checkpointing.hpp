@@ -3,7 +3,7 @@
 
 #include <minitrain/train/audience.hpp>
 #include <minitrain/train/checkpoint.hpp>
-#include <minitrain/train/run_state.hpp>
+#include <minitrain/train/run_fields.hpp>
 
 #include <optional>
 
@@ -43,8 +43,7 @@ class Checkpointing {
   void submit() {
     if (!writer_) return;
     Snapshot snapshot = writer_->buffer();
-    take_snapshot(device_, core_, progress_, fields_, run_metadata(core_, progress_), snapshot, best_);
-    if (progress_.value_steps == core_.steps()) snapshot.state().value = progress_.value;
+    take_snapshot(device_, core_, progress_, fields_, {}, snapshot, best_);
     progress_.saved_steps = core_.steps();
     unsaved_ = false;
     writer_->submit(std::move(snapshot));

@@ -55,7 +55,6 @@ class Fit : private FitParts<T, Device> {
     if (options.handle_signals) interrupt_.emplace({SIGINT, SIGTERM});
     const RunProgress before = progress;
     const bool anew = !progress.goes_on, same_data = progress.data == data_ && progress.validates == validates();
-    begin();
     History history;
     const OnException failed([&] {
       history.epochs = progress.history;
@@ -63,6 +62,7 @@ class Fit : private FitParts<T, Device> {
       audience_.end(history);
     });
     try {
+      begin();
       audience_.begin(info());
     } catch (...) {
       progress = before;  // nothing has begun

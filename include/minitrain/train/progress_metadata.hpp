@@ -71,24 +71,26 @@ using ProgressMetadata = std::vector<std::pair<std::string, std::string>>;
 
 inline ProgressMetadata progress_metadata(const RunProgress& p) {
   const auto real = [](std::size_t n) { return static_cast<double>(n); };
-  ProgressMetadata metadata{{"run.first_epoch", std::to_string(p.first)}};
+  ProgressMetadata metadata{{"minitrain.run.first_epoch", std::to_string(p.first)}};
   std::string history;
   for (const EpochRecord& epoch : p.history) {
     history += (history.empty() ? "" : "; ") + detail::number_line(detail::numbers_of(epoch));
   }
-  if (!history.empty()) metadata.emplace_back("run.history", history);
+  if (!history.empty()) metadata.emplace_back("minitrain.run.history", history);
   const BestEpoch &plateau = p.plateau.best, &best = p.best;
-  metadata.emplace_back("run.plateau",
+  metadata.emplace_back("minitrain.run.plateau",
                         detail::number_line(std::array{plateau.value, real(plateau.epoch), real(plateau.since),
                                                        real(p.plateau.cooling), p.plateau.factor}));
-  metadata.emplace_back("run.best", detail::number_line(std::array{best.value, real(best.epoch), real(best.since)}));
+  metadata.emplace_back("minitrain.run.best",
+                        detail::number_line(std::array{best.value, real(best.epoch), real(best.since)}));
   const NoiseScaleEstimator::State& noise = p.noise.state();
-  metadata.emplace_back("run.noise",
+  metadata.emplace_back("minitrain.run.noise",
                         detail::number_line(std::array{noise.weight, noise.weight_squares, noise.signal, noise.noise,
                                                        noise.signal_signal, noise.noise_noise, noise.signal_noise}));
-  metadata.emplace_back("run.data", p.data);
-  if (p.window) metadata.emplace_back("run.window", "1");
-  if (p.validates) metadata.emplace_back("run.validation", "1");
+  metadata.emplace_back("minitrain.run.data", p.data);
+  metadata.emplace_back("minitrain.run.skipped", std::to_string(p.skipped_in_row));
+  if (p.window) metadata.emplace_back("minitrain.run.window", "1");
+  if (p.validates) metadata.emplace_back("minitrain.run.validation", "1");
   return metadata;
 }
 
@@ -102,31 +104,31 @@ inline void read_progress_metadata(std::span<const std::pair<std::string, std::s
       numbers = detail::parse_number_line<N>(text, path, key.c_str());
     };
     std::array<double, 1> one{};
-    if (key == "run.first_epoch") {
+    if (key == "minitrain.run.first_epoch") {
       line(one);
       p.first = count(one[0]);
-    } else if (key == "run.skipped") {
+    } else if (key == "minitrain.run.skipped") {
       line(one);
       p.skipped_in_row = count(one[0]);
-    } else if (key == "run.data") {
+    } else if (key == "minitrain.run.data") {
       p.data = text;
-    } else if (key == "run.window") {
+    } else if (key == "minitrain.run.window") {
       p.window = true;
-    } else if (key == "run.validation") {
+    } else if (key == "minitrain.run.validation") {
       p.validates = true;
-    } else if (key == "run.plateau") {
+    } else if (key == "minitrain.run.plateau") {
       std::array<double, 5> n{};
       line(n);
       p.plateau = {.best = {n[0], count(n[1]), count(n[2])}, .cooling = count(n[3]), .factor = n[4]};
-    } else if (key == "run.best") {
+    } else if (key == "minitrain.run.best") {
       std::array<double, 3> n{};
       line(n);
       p.best = {n[0], count(n[1]), count(n[2])};
-    } else if (key == "run.noise") {
+    } else if (key == "minitrain.run.noise") {
       std::array<double, 7> n{};
       line(n);
       p.noise.set_state({n[0], n[1], n[2], n[3], n[4], n[5], n[6]});
-    } else if (key == "run.history") {
+    } else if (key == "minitrain.run.history") {
       p.history.clear();
       for (std::size_t at = 0; at < text.size();) {
         const std::size_t end = std::min(text.find("; ", at), text.size());

@@ -19,7 +19,7 @@ struct RunState {
   Window window{};                                          // what has accumulated since the last one
   double value = std::numeric_limits<double>::quiet_NaN();  // by which runs are compared, less is better; NaN: none
   StateFields fields{};                                     // what a run that goes on must share
-  StateFields metadata{};  // anything else (key, value): schedules, histories; no key begins with "minitrain."
+  StateFields metadata{};  // anything else (key, value); no key begins with "minitrain."
 };
 
 /// Parameters, moments and, inside an accumulation window, gradient sums of a run, with its counts: all that it takes
@@ -155,9 +155,11 @@ void take_snapshot(const Device& device, const Accumulator<T, Device>& core, con
   snapshot.hold(layout.best_average(), best.size() > scalars);
   snapshot.hold(layout.accumulated(), core.accumulated() > 0);
   snapshot.state().progress = progress;
+  snapshot.state().progress.skipped_in_row = core.judge().skipped_in_row();
   snapshot.state().steps = core.steps();
   snapshot.state().window = core.window(device);
-  snapshot.state().value = std::numeric_limits<double>::quiet_NaN();
+  snapshot.state().value =
+      progress.value_steps == core.steps() ? progress.value : std::numeric_limits<double>::quiet_NaN();
   snapshot.state().fields = fields;
   snapshot.state().metadata = metadata;
   const auto copy = [&](const Tensor<T, Device>& slab, std::size_t i) {
@@ -198,6 +200,8 @@ void restore_snapshot(const Device& device, Accumulator<T, Device>& core, Snapsh
   if (snapshot.holds(layout.accumulated())) put(layout.accumulated(), core.network().gradients());
   core.set_steps(snapshot.state().steps);
   core.set_window(device, snapshot.state().window);
+  core.judge().set_skipped_in_row(snapshot.state().progress.skipped_in_row);
+  core.judge().rules().rate.plateau = snapshot.state().progress.plateau.factor;
   if (best != nullptr) *best = std::move(found);
 }
 

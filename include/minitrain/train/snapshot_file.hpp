@@ -7,6 +7,7 @@
 // finds the weights.
 
 #include <minitrain/train/differences.hpp>
+#include <minitrain/train/progress_metadata.hpp>
 #include <minitrain/train/snapshot.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -18,7 +19,8 @@ inline bool is_count(std::string_view key) noexcept {
   for (const std::string_view name : {"format", "version", "steps", "epochs", "value"}) {
     if (key == name) return true;
   }
-  return key.starts_with("epoch.") || key.starts_with("window.") || key.starts_with("loss_scale");
+  return key.starts_with("epoch.") || key.starts_with("run.") || key.starts_with("window.") ||
+         key.starts_with("loss_scale");
 }
 
 inline StateFields file_metadata(const RunState& state) {
@@ -26,6 +28,7 @@ inline StateFields file_metadata(const RunState& state) {
                        {"minitrain.version", MINITRAIN_VERSION},
                        {"minitrain.steps", std::to_string(state.steps)}};
   append_metadata(state.progress, metadata);
+  for (auto& entry : progress_metadata(state.progress)) metadata.push_back(std::move(entry));
   const auto real = [&](const char* key, double value) {
     if (!(value - value == 0)) {
       throw NumericError({"the accumulated loss is ", value, ": call update(), which reports it and drops it"});
@@ -89,6 +92,10 @@ inline RunState read_run_state(const SafetensorsFile& file, const std::string& p
     state.window.loss_scale = {scale, static_cast<double>(read_count(file, path, "minitrain.loss_scale.steps"))};
   }
   if (file.metadata("minitrain.value") != nullptr) state.value = read_real(file, path, "minitrain.value");
+  read_progress_metadata(file.metadata(), path, state.progress);
+  state.progress.window = state.progress.window && state.window.samples > 0;
+  state.progress.value = state.value;
+  state.progress.value_steps = state.steps;
   for (const auto& [key, value] : file.metadata()) {
     const bool ours = key.starts_with("minitrain.");
     if (!ours) state.metadata.emplace_back(key, value);

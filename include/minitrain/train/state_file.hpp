@@ -74,14 +74,12 @@ void read_weights(const Device& device, Accumulator<T, Device>& core, const std:
   refresh_copies(device, core);
 }
 
-/// The whole state, inside an accumulation window too, with fields that a run that goes on must share, and whatever
-/// else it needs.
+/// The whole state, inside an accumulation window too, with fields that a run that goes on must share.
 template <class T, class Device>
 void write_state(const Device& device, const Accumulator<T, Device>& core, const RunProgress& progress,
-                 const std::string& path, const StateFields& fields, const StateFields& metadata,
-                 const std::vector<T>& best) {
+                 const std::string& path, const StateFields& fields, const std::vector<T>& best) {
   Snapshot snapshot;
-  take_snapshot(device, core, progress, fields, metadata, snapshot, best);
+  take_snapshot(device, core, progress, fields, {}, snapshot, best);
   detail::name_unwritten(path, [&] { write_snapshot(snapshot, path); });
 }
 

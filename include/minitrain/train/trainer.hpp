@@ -4,7 +4,8 @@
 #include <minitrain/nn/loss.hpp>
 #include <minitrain/train/explain.hpp>
 #include <minitrain/train/fit.hpp>
-#include <minitrain/train/run_state.hpp>
+#include <minitrain/train/run_fields.hpp>
+#include <minitrain/train/state_file.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -146,8 +147,7 @@ class Trainer {
   /// fit(), after any step, or with samples accumulated.
   void save(const std::string& path) const {
     refuse_averaged("save");
-    write_state(device_, core_, progress_, path, run_fields(device_, core_, options_), run_metadata(core_, progress_),
-                best_);
+    write_state(device_, core_, progress_, path, run_fields(device_, core_, options_), best_);
   }
   /// Throws DataError when the file is damaged or not a state of this run: with every difference in model, optimizer,
   /// seed, batch size and other options, but for those that `options` allows. The trainer is unchanged then.
@@ -209,11 +209,9 @@ class Trainer {
   void take_state(const SafetensorsFile& file, const std::string& path, const LoadOptions& options) {
     refuse_averaged("load");
     Snapshot snapshot = read_snapshot(core_, run_fields(device_, core_, options_), file, path, options);
-    RunState state = snapshot.state();
-    RunProgress progress = progress_of(state, path, options);
     restore_snapshot(device_, core_, snapshot, &best_);
-    go_on(core_, progress);
-    progress_ = std::move(progress);
+    progress_ = std::move(snapshot.state().progress);
+    progress_.other_data = allows(options, "data");
   }
 
   /// An interrupt inside a batch left samples that fit() goes on with.

@@ -1,9 +1,8 @@
 #pragma once
-// What of a trainer goes into a state beside its slabs, and comes back.
+// run_fields(): the options of a trainer, as a state remembers them.
 
 #include <minitrain/train/options.hpp>
-#include <minitrain/train/progress_metadata.hpp>
-#include <minitrain/train/state_file.hpp>
+#include <minitrain/train/state_fields.hpp>
 
 namespace minitrain::inline MINITRAIN_ABI {
 
@@ -59,31 +58,6 @@ StateFields run_fields(const Device& device, const Accumulator<T, Device>& core,
   for (const std::size_t epoch : options.batch_growth.at) growth += joined({" ", epoch});
   add("batch_growth", {options.batch_growth.at.empty() ? "off" : growth});
   return fields;
-}
-
-template <class T, class Device>
-StateFields run_metadata(const Accumulator<T, Device>& core, const RunProgress& progress) {
-  StateFields metadata = progress_metadata(progress);
-  metadata.emplace_back("run.skipped", std::to_string(core.judge().skipped_in_row()));
-  return metadata;
-}
-
-/// The progress in a state. Throws DataError (bad_header).
-inline RunProgress progress_of(const RunState& state, const std::string& path, const LoadOptions& options) {
-  RunProgress progress = state.progress;
-  read_progress_metadata(state.metadata, path, progress);
-  progress.other_data = allows(options, "data");
-  progress.window = progress.window && state.window.samples > 0;
-  progress.value = state.value;
-  progress.value_steps = state.steps;
-  return progress;
-}
-
-/// Tells `core` what it has to know of a run that goes on.
-template <class T, class Device>
-void go_on(Accumulator<T, Device>& core, const RunProgress& progress) {
-  core.judge().set_skipped_in_row(progress.skipped_in_row);
-  core.judge().rules().rate.plateau = progress.plateau.factor;
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI
