@@ -523,6 +523,9 @@ TEST_CASE("large batches have few slots, small ones many") {
   CHECK(three.slots(4 << 20) == 5);
   CHECK(three.slots(16 << 20) == 4);
   CHECK(three.slots(std::uint64_t{1} << 40) == 3);
+  const mt::LoadingOptions limited{.workers = 1, .memory_limit = 11'000'000};
+  CHECK(limited.slots(518'144) == 5);
+  CHECK(limited.slots(8 << 20) == 3);
 }
 
 TEST_CASE("block by block works on a subset too") {

@@ -83,11 +83,9 @@ class LeaveVectors {
  public:
   LeaveVectors() noexcept {}
   ~LeaveVectors() {
-#if !defined(__clang__) || !defined(__OPTIMIZE__)
     asm volatile("vzeroupper" ::
                      : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
                        "xmm12", "xmm13", "xmm14", "xmm15");
-#endif
   }
   LeaveVectors(const LeaveVectors&) = delete;
   LeaveVectors& operator=(const LeaveVectors&) = delete;

@@ -25,7 +25,7 @@ struct LoadingOptions {
   std::optional<std::size_t> workers = {};  // threads that read ahead; 0: none, whoever wants a batch reads it;
                                             // nothing: one, and more while training has to wait for them
   std::size_t depth = 0;           // slots that are read ahead; 0: two more than workers; up to 16 more, but 16 MiB, of
-                                   // small ones; 64 MiB of large ones
+                                   // small ones; of large ones 64 MiB; a quarter of a memory_limit that is set
   std::uint64_t memory_limit = 0;  // bytes of files in memory at a time, mixed by blocks; by samples the system keeps
                                    // what it has room for; 0: half of what the machine has
   Mixing mixing = Mixing::automatic;
@@ -45,7 +45,8 @@ struct LoadingOptions {
     if (first_workers() == 0) return 1;
     const std::uint64_t each = std::max<std::uint64_t>(bytes, 1), workers_there = most_workers();
     const std::uint64_t wanted = std::clamp((16 << 20) / each, workers_there + 2, workers_there + 16);
-    return static_cast<std::size_t>(std::clamp<std::uint64_t>((64 << 20) / each, 3, wanted));
+    const std::uint64_t most = std::min<std::uint64_t>(64 << 20, memory_limit != 0 ? memory_limit / 4 : 64 << 20);
+    return static_cast<std::size_t>(std::clamp<std::uint64_t>(most / each, 3, wanted));
   }
 
   /// Throws OptionError for an option outside its range.
