@@ -4,9 +4,8 @@
 // of x for every 2 FLOPs, bound by memory.
 //
 // Products go through gemm.cuh, gemm_mma.cuh where the device rounds their operands, or cuBLASLt (gemm_choice.cu); the
-// bias gradient is taken beside the weight gradient. With one output, a half-warp takes a row (forward: 16 partial sums
-// and the CPU's tree), or a thread an input (backward: the sum over samples has an order, so one thread has all of it),
-// always in fp32.
+// bias gradient is taken beside the weight gradient. With one output, always in fp32; forward, a half-warp takes a row:
+// 16 partial sums and the CPU's tree.
 #include "context.cuh"
 #include "gemm_arguments.cuh"
 #include "lane.cuh"
@@ -47,21 +46,6 @@ __global__ void __launch_bounds__(256)
     const Lane product = fma(Lane{a[i / N]}, Lane{b[i % N]}, Lane::zero());
     c[i] = gate == nullptr || gate[i] > 0.0f ? product.v : 0.0f;
   }
-}
-
-/// dw(j) += Σ dy(i)·x(i, j) and, by one thread more, db += Σ dy(i), over the rows in their order.
-__global__ void __launch_bounds__(64) one_output_gradients_kernel(const float* x, const float* dy, std::size_t M,
-                                                                  std::size_t N, bool add, float* dw, float* db) {
-  const std::size_t j = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (j > N || (j == N && db == nullptr)) return;
-  float* const out = j < N ? dw + j : db;
-  Lane sum{add ? *out : 0.0f};
-  if (j < N) {
-    for (std::size_t i = 0; i < M; ++i) sum = fma(Lane{dy[i]}, Lane{x[i * N + j]}, sum);
-  } else {
-    for (std::size_t i = 0; i < M; ++i) sum = sum + Lane{dy[i]};
-  }
-  *out = sum.v;
 }
 
 unsigned blocks_for(std::size_t count, std::size_t per_block) { return cuda::blocks_for(count, per_block, 0x7fffffff); }
@@ -121,23 +105,18 @@ void dense_backward_input(const Cuda& device, cuda::Input dy, cuda::Input w, con
 void dense_backward_weights(const Cuda& device, cuda::Input x, cuda::Input dy, cuda::Output dw, cuda::Output db,
                             bool add) {
   const std::size_t rows = x.rows(), in = dw.rows(), out = dw.columns();
-  const auto stream = device.context()->stream();
-  if (out == 1) {
-    cuda::launch(one_output_gradients_kernel, dim3(blocks_for(in + 1, 64)), dim3(64), 0, stream, x.data(), dy.data(),
-                 rows, in, add, dw.data(), db.empty() ? nullptr : db.data());
-    return;
-  }
-  cuda::gemm(device, cuda::Product::weights,
-             {.M = in,
-              .N = out,
-              .K = rows,
-              .a = x.data(),
-              .lda = in,
-              .b = dy.data(),
-              .ldb = out,
-              .c = dw.data(),
-              .start = add ? cuda::Start::add : cuda::Start::zero,
-              .column_sums = db.empty() ? nullptr : db.data()});
+  const cuda::GemmArguments g{.M = in,
+                              .N = out,
+                              .K = rows,
+                              .a = x.data(),
+                              .lda = in,
+                              .b = dy.data(),
+                              .ldb = out,
+                              .c = dw.data(),
+                              .start = add ? cuda::Start::add : cuda::Start::zero,
+                              .column_sums = db.empty() ? nullptr : db.data()};
+  if (out == 1) return cuda::gemm_fp32(device, cuda::Product::weights, g);
+  cuda::gemm(device, cuda::Product::weights, g);
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

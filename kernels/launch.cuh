@@ -135,6 +135,23 @@ __device__ inline float block_reduce(float value, Combine combine) {
 __device__ inline float block_sum(float value) { return block_reduce(value, Sum{}); }
 __device__ inline float block_max(float value) { return block_reduce(value, Max{}); }
 
+/// load(step, l) and use(step, l) for l = 0, ..., count - 1, a multiple of `Ahead`. Shared memory takes some thirty
+/// cycles, and there may be no other warp to use them, so each step is loaded `Ahead` steps before it is used.
+template <int Ahead, class Step, class Load, class Use>
+__device__ inline void pipelined(int count, Load load, Use use) {
+  Step steps[Ahead];
+#pragma unroll
+  for (int d = 0; d < Ahead; ++d) load(steps[d], d);
+#pragma unroll 2
+  for (int first = 0; first < count; first += Ahead) {
+#pragma unroll
+    for (int d = 0; d < Ahead; ++d) {
+      use(steps[d], first + d);
+      if (first + Ahead + d < count) load(steps[d], first + Ahead + d);
+    }
+  }
+}
+
 /// All threads of a cooperative launch wait for one another, and see what the others wrote before. `counter` is zero
 /// when it is first used, and belongs to this launch alone while it runs.
 __device__ inline void grid_sync([[maybe_unused]] unsigned* counter MINITRAIN_SITE) {

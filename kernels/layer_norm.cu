@@ -5,7 +5,7 @@
 // Bound by memory for wide layers. Of narrow ones, dgain and dshift are bound by latency: a chain of one fused
 // multiply-add per sample.
 //
-// A half-warp takes a row (rows.cuh). For dgain and dshift a block takes 32 columns: all its warps bring 64 rows into
+// A half-warp takes a row (rows.cuh). For dgain and dshift a block takes 32 columns: all its warps bring 128 rows into
 // shared memory, while one warp continues the chains of dgain over the rows before, and another those of dshift.
 #include "rows.cuh"
 
@@ -82,12 +82,17 @@ __global__ void __launch_bounds__(cuda::row_threads)
 
 // --- sums over the samples ------------------------------------------------------------------------------------------
 
-constexpr unsigned sums_columns = 32, sums_warps = 8, sums_rows = 64;  // of a block; one column a lane
-constexpr unsigned sums_loads = sums_rows / sums_warps;                // of a thread, for a tile
+constexpr unsigned sums_columns = 32, sums_warps = 8, sums_rows = 128;  // of a block; one column a lane
+constexpr unsigned sums_loads = sums_rows / sums_warps;                 // of a thread, for a tile
 
-/// What a thread brings for one tile: dy and x̂ of every eighth row.
+struct NormTerm {
+  Lane gradient, normal;
+};
+
+/// What a thread brings for one tile: dy and x of every eighth row, which become dy and x̂ in shared memory. Until then
+/// nothing is computed from them, so that nobody waits for them sooner.
 struct NormTerms {
-  float dy[sums_loads], normal[sums_loads];
+  float dy[sums_loads], x[sums_loads], mean[sums_loads], rstd[sums_loads];
 
   __device__ void load(const NormRows& a, const float* mean_rstd, const float* gradient, std::size_t first,
                        std::size_t column) {
@@ -96,7 +101,16 @@ struct NormTerms {
       const std::size_t i = first + threadIdx.y + k * sums_warps;
       const bool here = i < a.rows && column < a.columns;
       dy[k] = here ? gradient[i * a.columns + column] : 0.0f;
-      normal[k] = here ? NormRows::row(mean_rstd, i).normal(Lane{a.x[i * a.columns + column]}).v : 0.0f;
+      x[k] = here ? a.x[i * a.columns + column] : 0.0f;
+      mean[k] = here ? mean_rstd[2 * i] : 0.0f;
+      rstd[k] = here ? mean_rstd[2 * i + 1] : 0.0f;
+    }
+  }
+  __device__ void store(float (*gradients)[sums_columns], float (*normals)[sums_columns]) const {
+#pragma unroll
+    for (unsigned k = 0; k < sums_loads; ++k) {
+      gradients[threadIdx.y + k * sums_warps][threadIdx.x] = dy[k];
+      normals[threadIdx.y + k * sums_warps][threadIdx.x] = NormRow{Lane{mean[k]}, Lane{rstd[k]}}.normal(Lane{x[k]}).v;
     }
   }
 };
@@ -113,21 +127,23 @@ __global__ void __launch_bounds__(sums_columns* sums_warps)
   Lane sum{sums && add ? out[column] : 0.0f};
   NormTerms terms;
   terms.load(a, mean_rstd, dy, 0, column);
+  const auto take = [&](NormTerm& term, int k) { term = {Lane{gradients[k][lane]}, Lane{normals[k][lane]}}; };
+  const auto add_term = [&](const NormTerm& term, int) {
+    sum = gains ? fma(term.gradient, term.normal, sum) : sum + term.gradient;
+  };
   for (std::size_t first = 0; first < a.rows; first += sums_rows) {
-#pragma unroll
-    for (unsigned k = 0; k < sums_loads; ++k) {
-      gradients[threadIdx.y + k * sums_warps][lane] = terms.dy[k];
-      normals[threadIdx.y + k * sums_warps][lane] = terms.normal[k];
-    }
+    terms.store(gradients, normals);
     __syncthreads();
     terms.load(a, mean_rstd, dy, first + sums_rows, column);
-    const unsigned rows = a.rows - first < sums_rows ? static_cast<unsigned>(a.rows - first) : sums_rows;
-    if (sums && gains) {
-#pragma unroll 8
-      for (unsigned k = 0; k < rows; ++k) sum = fma(Lane{gradients[k][lane]}, Lane{normals[k][lane]}, sum);
+    const int rows = static_cast<int>(a.rows - first < sums_rows ? a.rows - first : sums_rows);
+    if (sums && rows == static_cast<int>(sums_rows)) {
+      cuda::pipelined<8, NormTerm>(rows, take, add_term);
     } else if (sums) {
-#pragma unroll 8
-      for (unsigned k = 0; k < rows; ++k) sum = sum + Lane{gradients[k][lane]};
+      for (int k = 0; k < rows; ++k) {
+        NormTerm term;
+        take(term, k);
+        add_term(term, k);
+      }
     }
     __syncthreads();  // before the tile is filled again
   }

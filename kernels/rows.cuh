@@ -4,7 +4,7 @@
 // the 16 results are combined in the CPU's tree. So sums have the CPU's order, and both halves of a warp read whole
 // sectors of 32 bytes. Loads past the end of a row give 0, which the CPU adds too: it may turn -0 into 0.
 //
-// Totals over samples are added by one thread, in the order of the samples; its warp loads 32 at a time.
+// Totals over samples are added by one thread, in the order of the samples; its warp loads for it.
 #pragma once
 #include "context.cuh"
 #include "lane.cuh"
@@ -90,22 +90,48 @@ __device__ inline bool row_any(bool yes) {
 __device__ inline float plus(float a, float b) { return __fadd_rn(a, b); }
 __device__ inline double plus(double a, double b) { return __dadd_rn(a, b); }
 
-/// total + term(0) + term(1) + ... from left to right, in each thread of a whole warp. The next 32 terms are on their
-/// way while these are added.
-template <class T, class Term>
-__device__ T add_in_order(T total, std::size_t count, Term term) {
+template <class T>
+struct EightTerms {
+  T term[8];
+};
+
+/// total + term(read(0)) + term(read(1)) + ... from left to right, in each thread of a whole warp, whose number in its
+/// block is below 3. A link of the chain is one addition: the terms it takes lie in shared memory, 64 at a time, while
+/// what the next ones are made of is on its way.
+template <class T, class Read, class Term>
+__device__ T add_in_order(T total, std::size_t count, Read read, Term term) {
+  constexpr unsigned most = 64;
+  MINITRAIN_SHARED_ALIGNED(16, T, terms, [3][2][most]);
   const unsigned lane = threadIdx.x % 32;
-  T next = lane < count ? term(lane) : T(0);
-  for (std::size_t first = 0; first < count; first += 32) {
-    const T mine = next;
-    const std::size_t left = count - first;
-    if (left > 32 + lane) next = term(first + 32 + lane);
-    if (left >= 32) {
+  T(*const mine)[most] = terms[threadIdx.x / 32];
+  decltype(read(count)) next[2] = {};
+  const auto load = [&](std::size_t first) {
 #pragma unroll
-      for (int i = 0; i < 32; ++i) total = plus(total, __shfl_sync(all_lanes, mine, i));
-    } else {
-      for (int i = 0; i < static_cast<int>(left); ++i) total = plus(total, __shfl_sync(all_lanes, mine, i));
+    for (unsigned i = 0; i < 2; ++i) {
+      if (first + 32 * i + lane < count) next[i] = read(first + 32 * i + lane);
     }
+  };
+  load(0);
+  unsigned now = 0;
+  for (std::size_t first = 0; first < count; first += most) {
+    mine[now][lane] = term(next[0]);
+    mine[now][32 + lane] = term(next[1]);
+    __syncwarp();
+    load(first + most);
+    if (count - first >= most) {
+      using Eight = EightTerms<T>;
+      const auto take = [&](Eight& eight, int l) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) eight.term[i] = mine[now][8 * l + i];
+      };
+      pipelined<2, Eight>(static_cast<int>(most) / 8, take, [&](const Eight& eight, int) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) total = plus(total, eight.term[i]);
+      });
+    } else {
+      for (unsigned i = 0; i < static_cast<unsigned>(count - first); ++i) total = plus(total, mine[now][i]);
+    }
+    now = 1 - now;
   }
   return total;
 }
@@ -124,11 +150,17 @@ __device__ inline void add_results_of(const RowResults& r, double* totals) {
   const unsigned which = threadIdx.x / 32;
   double total = totals[which];
   if (which == 0) {
-    total = add_in_order(total, r.rows, [&](std::size_t row) { return static_cast<double>(r.loss[row]) / r.divisor; });
+    total = add_in_order(
+        total, r.rows, [&](std::size_t row) { return r.loss[row]; },
+        [&](float loss) {
+          return r.divisor == 1.0 ? static_cast<double>(loss) : static_cast<double>(loss) / r.divisor;
+        });
   } else if (which == 1 && r.weight == nullptr) {
     total = __dadd_rn(total, static_cast<double>(r.rows));
   } else if (const float* const terms = which == 1 ? r.weight : r.right; terms != nullptr) {
-    total = add_in_order(total, r.rows, [&](std::size_t row) { return static_cast<double>(terms[row]); });
+    total = add_in_order(
+        total, r.rows, [&](std::size_t row) { return terms[row]; },
+        [](float value) { return static_cast<double>(value); });
   }
   __syncwarp();  // all have read what one now writes
   if (threadIdx.x % 32 == 0) totals[which] = total;

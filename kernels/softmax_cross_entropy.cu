@@ -40,7 +40,8 @@ struct SoftmaxLossRows {
 template <class T>
 __global__ void __launch_bounds__(32)
     spread_weight_kernel(T spread, const T* class_weights, std::size_t classes, T* out) {
-  const T sum = cuda::add_in_order(T(0), classes, [&](std::size_t c) { return class_weights[c]; });
+  const T sum = cuda::add_in_order(
+      T(0), classes, [&](std::size_t c) { return class_weights[c]; }, [](T weight) { return weight; });
   if (threadIdx.x == 0) *out = __fmul_rn(spread, sum);
 }
 
