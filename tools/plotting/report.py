@@ -54,10 +54,10 @@ def shown(value):
         return "not reached"
     if math.isinf(value):
         return "no limit" if value > 0 else "-no limit"
-    if value == round(value) and abs(value) < 1e9:
+    if value == round(value) and abs(value) < 1e6:
         return f"{value:,.0f}"
     if 1e3 <= abs(value) < 1e9:
-        return f"{value:,.0f}"
+        return f"{float(f'{value:.4g}'):,.0f}"
     digits = f"{value:.4g}"
     if "e" in digits:
         mantissa, exponent = digits.split("e")
