@@ -47,7 +47,8 @@ class ByHand {
       }
     }
     const bool of_means = way == Way::mean_of_means || way == Way::reset_inside;
-    const double divisor = of_means ? micro_batches : static_cast<double>(way == Way::full_window ? full : batch.size());
+    const double divisor =
+        of_means ? micro_batches : static_cast<double>(way == Way::full_window ? full : batch.size());
     optimizer_.update(device_, minitrain::UpdateStep<float>{
                                    .parameters = network_.parameters().view(),
                                    .gradient_sums = (way == Way::sums ? network_.gradients() : gradient_).view(),
@@ -73,8 +74,12 @@ class ByHand {
   void forward(const minitrain::Batch<>& batch, std::size_t at, std::size_t n, const minitrain::Pass& pass) {
     const std::size_t stages = network_.stages();
     const minitrain::View<float> y = network_.forward(device_, batch.features.rows(at, n), pass, stages);
-    minitrain::LossArguments<float> loss{
-        .y = y, .targets = {}, .labels = {batch.labels.data() + at, minitrain::Shape{n}}, .dy = {}, .class_weights = {}, .totals = totals_.view()};
+    minitrain::LossArguments<float> loss{.y = y,
+                                         .targets = {},
+                                         .labels = {batch.labels.data() + at, minitrain::Shape{n}},
+                                         .dy = {},
+                                         .class_weights = {},
+                                         .totals = totals_.view()};
     if (pass.training) loss.dy = network_.output_gradient(stages);
     minitrain::SoftmaxCrossEntropy{}(device_, loss);
   }
