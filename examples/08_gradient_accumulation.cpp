@@ -3,7 +3,6 @@
 #include <minitrain/experiment/fits.hpp>
 #include <minitrain/trainer.hpp>
 
-#include <cstring>
 #include <map>
 #include <numeric>
 
@@ -14,7 +13,7 @@
 #include "common/format.hpp"
 
 namespace mt = minitrain;
-using examples::Experiment, examples::format, examples::Key, examples::Way;
+using examples::Experiment, examples::format, examples::Scenario, examples::split_name, examples::Way;
 
 namespace {
 
@@ -30,32 +29,6 @@ auto with_optimizer(std::size_t number, const F& f) {
 
 mt::Mlp model_for(const mt::Dataset& data) {
   return {.widths = {data.feature_columns(), 128, data.classes()}, .init = mt::Init::he_normal};
-}
-
-// "4 x 32", "100 + 28"
-std::string split_name(std::size_t batch, std::size_t micro_batch) {
-  const std::size_t full = batch / micro_batch, rest = batch % micro_batch;
-  const std::string many =
-      full == 1 && rest != 0 ? std::to_string(micro_batch) : std::to_string(full) + " x " + std::to_string(micro_batch);
-  return rest == 0 ? many : many + " + " + std::to_string(rest);
-}
-
-struct Distance {
-  double relative_l2 = 0, largest = 0;
-  std::size_t different = 0;  // parameters
-};
-Distance distance(const mt::Tensor<float>& a, const mt::Tensor<float>& b) {
-  Distance result;
-  double square = 0, all = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
-    square += d * d;
-    all += static_cast<double>(b[i]) * static_cast<double>(b[i]);
-    result.largest = std::max(result.largest, std::abs(d));
-    if (std::memcmp(&a[i], &b[i], sizeof a[i]) != 0) ++result.different;
-  }
-  result.relative_l2 = std::sqrt(square / all);
-  return result;
 }
 
 // Part 1: whether a run in micro-batches ends with the parameters of the undivided one.
@@ -75,7 +48,7 @@ std::vector<double> compare_bits(const Device& device, const mt::Dataset& data, 
       return trainer.parameters();
     });
   };
-  const Distance d = distance(train(micro_batch), train(batch));
+  const examples::Distance d = examples::distance(train(micro_batch), train(batch));
   return {static_cast<double>(d.different), d.largest, d.relative_l2};
 }
 
@@ -119,20 +92,7 @@ void same_bits(Experiment& experiment, const mt::Dataset& data, std::size_t batc
                      format("%.0f parameters differ in %zu runs", different, grid.size()), different == 0);
 }
 
-// Part 2: ways to put a gradient together, against the library's. An epoch of `samples` ends with a window that is not
-// full where they are no multiple of the batch.
-struct Scenario {
-  Way way;
-  std::size_t batch, micro_batch, samples;
-  bool wrong;
-
-  std::string name() const {
-    const std::string split = split_name(batch, micro_batch);
-    const std::size_t rest = samples % batch;
-    return examples::way_names[static_cast<std::size_t>(way)] + ", " + split +
-           (rest == 0 ? "" : ", every " + std::to_string(samples / batch + 1) + "th " + split_name(rest, micro_batch));
-  }
-};
+// Part 2: ways to put a gradient together, right and wrong, against the library's.
 // Uneven ones as in the published bug; the others even, for there the mistake is another one.
 constexpr Scenario scenarios[] = {
     {Way::sums, 256, 100, 2560, false},         {Way::partial_sums, 256, 64, 2560, false},
@@ -159,7 +119,7 @@ std::vector<double> distances(const mt::Split& data, const Scenario& s, std::siz
       trainer.update();
       hand.step(s.way, batch, s.micro_batch, s.batch);
       if (std::ranges::find(marks, step) == std::end(marks)) continue;
-      const Distance d = distance(hand.parameters(), trainer.parameters());
+      const examples::Distance d = examples::distance(hand.parameters(), trainer.parameters());
       values.insert(values.end(), {d.relative_l2, d.largest});
     }
     values.insert(values.end(), {hand.loss(data.test), trainer.evaluate(data.test).loss});
@@ -191,9 +151,10 @@ void mistakes(Experiment& experiment, const mt::Split& data) {
   for (std::size_t i = 0; i < grid.size(); ++i) {
     const Scenario& s = scenarios[grid[i].count("scenario")];
     const std::string optimizer = optimizers[grid[i].count("optimizer")];
-    const Key key{{"way", s.name()}, {"optimizer", optimizer}, {"seed", std::to_string(grid[i].count("seed"))}};
+    const examples::Key key{
+        {"way", s.name()}, {"optimizer", optimizer}, {"seed", std::to_string(grid[i].count("seed"))}};
     for (std::size_t m = 0; m < std::size(marks); ++m) {
-      Key at = key;
+      examples::Key at = key;
       at.emplace_back("step", std::to_string(marks[m]));
       experiment.add(at, "relative difference by hand", found.rows[i][2 * m]);
       experiment.add(at, "largest difference by hand", found.rows[i][2 * m + 1]);
@@ -246,12 +207,12 @@ std::vector<double> cost(const Device& device, const mt::Dataset& data, std::siz
                                             most = std::max(most, examples::allocated(trainer.device()));
                                             if (examples::was_interrupted()) trainer.request_stop();
                                           }});
-  if constexpr (std::is_same_v<Device, mt::Cpu>) most += data.bytes() - before;  // it was there before
+  most -= std::is_same_v<Device, mt::Cpu> ? before : plan.data_set;  // without the data, which is never divided
   std::vector<double> us;
   for (const mt::EpochRecord& e : history.epochs) us.push_back(1e6 * e.seconds / static_cast<double>(e.steps));
   const mt::Spread step = mt::spread(us);
-  return {static_cast<double>(plan.accumulations()), static_cast<double>(plan.total()), static_cast<double>(most),
-          step.median, step.low};
+  return {static_cast<double>(plan.accumulations()), static_cast<double>(plan.total() - plan.data_set),
+          static_cast<double>(most), step.median, step.low};
 }
 
 // A line through the step times over the number of micro-batches: what the samples and the update cost, and what each
@@ -282,7 +243,7 @@ void fit_costs(Experiment& experiment, const mt::Grid& grid, const mt::SweepResu
   experiment.verdict("micro-batches of one sample take longer than the undivided batch",
                      format("%.0f us against %.0f us a step", slowest, fastest), slowest > fastest);
   experiment.plot({.file = "memory",
-                   .title = "Memory of a run against the micro-batch",
+                   .title = "Memory of a run, without the data set, against the micro-batch",
                    .x = "micro_batch",
                    .x_label = "micro-batch (samples)",
                    .y = "measured_bytes",

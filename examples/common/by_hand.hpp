@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -100,4 +101,44 @@ class ByHand {
   std::size_t steps_ = 0;
 };
 
+// "4 x 32", "100 + 28"
+inline std::string split_name(std::size_t batch, std::size_t micro_batch) {
+  const std::size_t full = batch / micro_batch, rest = batch % micro_batch;
+  const std::string many =
+      full == 1 && rest != 0 ? std::to_string(micro_batch) : std::to_string(full) + " x " + std::to_string(micro_batch);
+  return rest == 0 ? many : many + " + " + std::to_string(rest);
+}
+
+struct Distance {
+  double relative_l2 = 0, largest = 0;
+  std::size_t different = 0;  // parameters
+};
+inline Distance distance(const minitrain::Tensor<float>& a, const minitrain::Tensor<float>& b) {
+  Distance result;
+  double square = 0, all = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    square += d * d;
+    all += static_cast<double>(b[i]) * static_cast<double>(b[i]);
+    result.largest = std::max(result.largest, std::abs(d));
+    if (std::memcmp(&a[i], &b[i], sizeof a[i]) != 0) ++result.different;
+  }
+  result.relative_l2 = std::sqrt(square / all);
+  return result;
+}
+
+// A way, and how batches are cut for it. An epoch of `samples` ends with a window that is not
+// full where they are no multiple of the batch.
+struct Scenario {
+  Way way;
+  std::size_t batch, micro_batch, samples;
+  bool wrong;
+
+  std::string name() const {
+    const std::string split = split_name(batch, micro_batch);
+    const std::size_t rest = samples % batch;
+    return way_names[static_cast<std::size_t>(way)] + ", " + split +
+           (rest == 0 ? "" : ", every " + std::to_string(samples / batch + 1) + "th " + split_name(rest, micro_batch));
+  }
+};
 }  // namespace examples
