@@ -11,15 +11,15 @@
 #include "common/experiment.hpp"
 #include "common/find_data.hpp"
 #include "common/format.hpp"
+#include "common/own_time.hpp"
 
 namespace mt = minitrain;
 using examples::Experiment, examples::format;
 
 namespace {
 
-const std::vector<std::string> metrics{"parameters",     "flops_per_sample", "planned_bytes",
-                                       "measured_bytes", "step_us",          "fastest_step_us",
-                                       "gflops",         "samples_per_s",    "update_share"};
+const std::vector<std::string> metrics{"parameters",  "flops_per_sample", "planned_bytes", "measured_bytes", "step_us",
+                                       "own_step_us", "gflops",           "samples_per_s", "update_share"};
 
 mt::Mlp model_of(const mt::Dataset& data, std::size_t depth, std::size_t width) {
   mt::Mlp model{.widths = {data.feature_columns()}, .init = mt::Init::he_normal};
@@ -42,7 +42,8 @@ std::pair<double, double> by_formula(double features, double classes, double dep
   return {parameters, 3 * (2 * weights + depth * width) - 2 * features * width};
 }
 
-// One model at one batch size: what it is, and the time of its steps, for about `seconds` of them.
+// One model at one batch size: what it is, and the time of its steps, for about `seconds` of them. What decides a
+// verdict is the least time of its own, which the other programs of the machine have little part in.
 template <class Device>
 std::vector<double> measure(const Device& device, const mt::Dataset& all, std::size_t depth, std::size_t width,
                             std::size_t batch, double seconds) {
@@ -61,13 +62,15 @@ std::vector<double> measure(const Device& device, const mt::Dataset& all, std::s
   const mt::MemoryPlan plan = mt::plan(model, loss, adam, options, device, size_of(data));
   const std::uint64_t before = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) : 0;
   std::uint64_t bytes = 0;
-  std::vector<double> step;
+  std::vector<double> step, own;
   double spent = 0;
   {
     mt::Trainer trainer{device, model, loss, adam, options};
     trainer.fit(data, {.on_epoch = [&](const mt::EpochRecord&) { bytes = examples::allocated(trainer.device()); }});
     while (step.size() < 2 || (spent < seconds && !examples::was_interrupted())) {
+      const double start = examples::own_seconds(device);
       const mt::EpochRecord epoch = trainer.fit(data).epochs.front();
+      own.push_back((examples::own_seconds(device) - start) / static_cast<double>(epoch.steps));
       step.push_back(epoch.seconds / static_cast<double>(epoch.steps));
       spent += epoch.seconds;
     }
@@ -86,7 +89,7 @@ std::vector<double> measure(const Device& device, const mt::Dataset& all, std::s
           static_cast<double>(plan.total() - plan.data_set),
           static_cast<double>(bytes),
           1e6 * time.median,
-          1e6 * time.low,
+          1e6 * mt::spread(own).low,
           1e-9 * flops * rows / time.median,
           rows / time.median,
           phases[mt::Phase::update] / phases.total()};
@@ -149,14 +152,14 @@ void judge_counts(Experiment& experiment, const mt::Dataset& data, const Series&
 
 void judge_depth(Experiment& experiment, const Costs& costs, std::size_t batch) {
   const std::vector<double> depth = costs.sizes(), step = costs.column("step_us", batch),
-                            fastest = costs.column("fastest_step_us", batch);
+                            own = costs.column("own_step_us", batch);
   const mt::StepTime line = mt::fit_step_time(depth, step);
   const std::string what = format("step time over depth, batch %zu", batch);
   experiment.fit(what, "without hidden layers", line.t0, examples::nan, examples::nan, "us");
   experiment.fit(what, "each layer", 1 / line.r, examples::nan, examples::nan, "us");
   experiment.fit(what, "R2", line.r_squared);
   const std::size_t last = depth.size() - 1;
-  const double ratio = fastest[last] / fastest[last - 1];
+  const double ratio = own[last] / own[last - 1];
   experiment.verdict(format("batch %zu: linear in depth, R2 > 0.98", batch), format("R2 = %.4f", line.r_squared),
                      line.r_squared > 0.98, false);
   experiment.verdict(format("batch %zu: twice the depth takes 1.3 to 3 times as long", batch),
@@ -166,7 +169,7 @@ void judge_depth(Experiment& experiment, const Costs& costs, std::size_t batch) 
 
 void judge_width(Experiment& experiment, const Costs& costs, std::size_t batch, bool decides) {
   const std::vector<double> width = costs.sizes(), step = costs.column("step_us", batch),
-                            fastest = costs.column("fastest_step_us", batch), gflops = costs.column("gflops", batch),
+                            own = costs.column("own_step_us", batch), gflops = costs.column("gflops", batch),
                             flops = costs.column("flops_per_sample", batch),
                             share = costs.column("update_share", batch);
   const std::size_t last = width.size() - 1;
@@ -181,7 +184,7 @@ void judge_width(Experiment& experiment, const Costs& costs, std::size_t batch, 
   experiment.verdict(format("batch %zu: quadratic in width when it is large, slope 2 +- 0.3", batch),
                      format("slope %.2f, that of the operations %.2f", slope(step, last), slope(flops, last)),
                      std::abs(slope(step, last) - 2) < 0.3, false);
-  const double wide = slope(fastest, last), narrow = slope(fastest, 1);
+  const double wide = slope(own, last), narrow = slope(own, 1);
   experiment.verdict(format("batch %zu: time grows faster with width where it is large than where it is small", batch),
                      format("slope %.2f against %.2f", wide, narrow), wide > narrow && wide > 1, decides);
   experiment.reading(
