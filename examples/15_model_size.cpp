@@ -204,7 +204,7 @@ bool sweep(Experiment& experiment, const mt::Dataset& data, const Series& series
                        {series.varied, {series.sizes.begin(), series.sizes.end()}},
                        {"batch_size", {batches.begin(), batches.end()}}});
   const bool by_depth = series.varied == std::string("depth");
-  const double seconds = experiment.quick() ? 0.03 : 0.25;
+  const double seconds = experiment.quick() ? 0.03 : 0.5;
   const mt::SweepResult found = mt::run_sweep(
       grid, metrics,
       [&](const mt::Point& p) {
