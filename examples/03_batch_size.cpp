@@ -106,6 +106,13 @@ static std::string text(const char* format, auto... values) {
   return buffer;
 }
 
+// "12.3 ms"
+static std::string time_text(double seconds) {
+  return seconds < 1e-3 ? text("%.3g µs", 1e6 * seconds)
+         : seconds < 1  ? text("%.3g ms", 1e3 * seconds)
+                        : text("%.3g s", seconds);
+}
+
 // Rows of results.csv: time and throughput of each round, what it took to reach the target with each seed.
 static void add_results(examples::Experiment& experiment, const std::vector<Net>& all, const mt::Grid& grid,
                         const mt::SweepResult& result, const char* repeat) {
@@ -139,7 +146,7 @@ static examples::Curve judge_time(examples::Experiment& experiment, const std::v
     mean.push_back(samples / steps);
     seconds.push_back(mt::spread(epochs).median / steps);
   }
-  examples::Curve line{net.name, asked, {}};
+  examples::Curve line{net.name + ": t0 + B/r", asked, {}};
   if (mean.size() < 3) return line;
   const mt::StepTime fit = mt::fit_step_time(mean, seconds);
   for (const double batch : mean) line.y.push_back(1e6 * fit.at(batch));
@@ -183,7 +190,7 @@ static void judge_target(examples::Experiment& experiment, const std::vector<Net
   }
   experiment.reading(
       net.name + text(": a loss of %g on held-out data ", net.target) +
-      (quickest == 0 ? "was not reached" : text("was reached first with B = %zu, in %.3g s", quickest, best)) +
+      (quickest == 0 ? "was not reached" : text("was reached first with B = %zu, in ", quickest) + time_text(best)) +
       (never.empty() ? "" : text("; within %zu epochs no run reached it with B = ", net.epochs) + never) + ".");
 }
 
@@ -209,7 +216,8 @@ int run(examples::Experiment& experiment, const Device& device, const std::vecto
     const std::size_t steps = steps_of(all[grid[i].count("net")], grid[i].count("batch_size"));
     wrong += timed.value(i, "steps_per_epoch") == static_cast<double>(steps) ? 0 : 1;
   }
-  experiment.verdict("an epoch has ceil(N/B) steps", text("not so in %zu of %zu runs", wrong, grid.size()), wrong == 0);
+  experiment.verdict("an epoch has ceil(N/B) steps", text("in %zu of %zu runs", grid.size() - wrong, grid.size()),
+                     wrong == 0);
   add_results(experiment, all, grid, timed, "round");
   add_results(experiment, all, seeds, targets, "seed");
   examples::Plot plot{.x = "batch_size", .x_label = "batch size (samples)", .y_log = true, .series = {"model"}};
