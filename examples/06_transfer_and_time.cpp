@@ -113,7 +113,7 @@ std::vector<double> measure(const Device& device, const mt::Dataset& data, std::
 }
 
 void judge(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& found, std::size_t columns) {
-  const bool on_host = experiment.device() == "cpu";
+  const bool on_host = examples::is_host(experiment.device());
   std::size_t wrong_steps = 0, wrong_bytes = 0, wrong_traffic = 0, wrong_gpu = 0;
   double memory = 0;
   std::vector<double> ratios;

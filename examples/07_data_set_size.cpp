@@ -14,9 +14,10 @@
 #include "common/experiment.hpp"
 #include "common/find_data.hpp"
 #include "common/format.hpp"
+#include "common/medians.hpp"
 #include "common/own_time.hpp"
-#include "common/table.hpp"
 #include "common/temporary_file.hpp"
+#include "common/write_csv.hpp"
 
 namespace mt = minitrain;
 using examples::Experiment, examples::format;
@@ -47,22 +48,6 @@ auto with_parts(const mt::Dataset& data, const F& f) {
   const mt::Mlp model{.widths = {data.feature_columns(), images ? 128u : 64u, images ? data.classes() : 1}};
   if (images) return f(model, mt::SoftmaxCrossEntropy{}, adam);
   return f(model, mt::MeanSquaredError{}, adam);
-}
-
-void write_csv(const std::string& path, const mt::Dataset& data) {
-  std::string text;
-  for (std::size_t j = 0; j < data.feature_columns(); ++j) text += "x" + std::to_string(j) + ",";
-  text += "y\n";
-  char number[32];
-  const auto add = [&](float value, char after) {
-    text.append(number, std::to_chars(number, number + sizeof number, value).ptr);
-    text += after;
-  };
-  for (std::size_t i = 0; i < data.size(); ++i) {
-    for (std::size_t j = 0; j < data.feature_columns(); ++j) add(data.feature(i, j), ',');
-    add(data.target(i), '\n');
-  }
-  examples::write_file(path, text);
 }
 
 template <class F>
@@ -105,7 +90,6 @@ Run train(const Device& device, const mt::Dataset& data, std::size_t batch, std:
                   seconds.push_back(epoch.seconds);
                   own.push_back(examples::own_seconds(trainer.device()) -
                                 std::exchange(start, examples::own_seconds(trainer.device())));
-                  if (examples::was_interrupted()) trainer.request_stop();
                 }});
     run.seconds = mt::spread(seconds).median;
     run.fastest = mt::spread(seconds).low;
@@ -130,7 +114,7 @@ std::vector<double> measure(const Device& device, const mt::Dataset& images, std
   mt::write_row_file(rows.path(), data);
   double csv_s = examples::nan;
   if (!data.is_classification()) {
-    write_csv(csv.path(), data);
+    examples::write_csv(csv.path(), data);
     csv_s = seconds_of([&] { mt::load_csv(csv.path(), {.target = "y"}); });
   }
   data = mt::Dataset();
@@ -153,26 +137,6 @@ std::vector<double> measure(const Device& device, const mt::Dataset& images, std
   return values;
 }
 
-// The medians over the repeats, a value for each number of samples.
-struct Medians {
-  const mt::Grid& grid;
-  const mt::SweepResult& found;
-  std::vector<double> samples;
-
-  std::vector<double> operator()(const std::string& metric) const {
-    std::vector<double> medians;
-    for (const double n : samples) {
-      std::vector<double> values;
-      for (std::size_t i = 0; i < grid.size(); ++i) {
-        if (grid[i]["samples"] == n) values.push_back(found.value(i, metric));
-      }
-      const bool there = std::ranges::none_of(values, [](double x) { return std::isnan(x); });
-      medians.push_back(there ? mt::spread(values).median : examples::nan);
-    }
-    return medians;
-  }
-};
-
 // "resident step_us" is the metric step_us of what is resident.
 void add_rows(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& found) {
   for (std::size_t i = 0; i < grid.size(); ++i) {
@@ -187,10 +151,12 @@ void add_rows(Experiment& experiment, const mt::Grid& grid, const mt::SweepResul
   }
 }
 
-void judge_times(Experiment& experiment, const Medians& medians) {
-  const std::vector<double>& n = medians.samples;
-  const std::vector<double> epoch = medians("resident epoch_s"), step = medians("resident step_us");
-  const mt::LogLine slope = mt::fit_log_log(n, epoch), own = mt::fit_log_log(n, medians("resident own_epoch_s")),
+// The medians of a metric, a value for each number of samples.
+using Column = std::function<std::vector<double>(const std::string&)>;
+
+void judge_times(Experiment& experiment, const std::vector<double>& n, const Column& column) {
+  const std::vector<double> epoch = column("resident epoch_s"), step = column("resident step_us");
+  const mt::LogLine slope = mt::fit_log_log(n, epoch), own = mt::fit_log_log(n, column("resident own_epoch_s")),
                     steps = mt::fit_log_log(n, step);
   const mt::StepTime line = mt::fit_step_time(n, epoch);
   std::vector<double> proportional;
@@ -236,10 +202,9 @@ void judge_times(Experiment& experiment, const Medians& medians) {
                    .series = {"data"}});
 }
 
-void judge_bytes(Experiment& experiment, const Medians& medians, std::uint64_t row_bytes) {
-  const std::vector<double>& n = medians.samples;
-  const std::vector<double> planned = medians("resident planned_bytes"), measured = medians("resident measured_bytes"),
-                            streamed = medians("streamed measured_bytes"), bound = medians("streamed planned_bytes");
+void judge_bytes(Experiment& experiment, const std::vector<double>& n, const Column& column, std::uint64_t row_bytes) {
+  const std::vector<double> planned = column("resident planned_bytes"), measured = column("resident measured_bytes"),
+                            streamed = column("streamed measured_bytes"), bound = column("streamed planned_bytes");
   double worst = 0, worst_streamed = 0;
   for (std::size_t i = 0; i < n.size(); ++i) {
     worst = std::max(worst, std::abs(measured[i] - planned[i]) / (0.1 * planned[i] + (64 << 10)));
@@ -256,7 +221,7 @@ void judge_bytes(Experiment& experiment, const Medians& medians, std::uint64_t r
       "streamed, it stays within what was planned and 64 KiB, whatever N",
       format("at most %.3f of the plan, %.4g bytes at N = %.0f", worst_streamed, streamed.back(), n.back()),
       worst_streamed < 1.1);
-  const std::vector<double> sent = medians("sent_bytes"), predicted = medians("predicted_sent_bytes");
+  const std::vector<double> sent = column("sent_bytes"), predicted = column("predicted_sent_bytes");
   experiment.verdict("bytes sent to the device are those predicted",
                      format("%.0f and %.0f", sent.back(), predicted.back()), sent == predicted);
   experiment.plot({.file = "memory",
@@ -270,17 +235,16 @@ void judge_bytes(Experiment& experiment, const Medians& medians, std::uint64_t r
                    .theory = {{"plan(), resident", n, planned}, {"plan(), streamed", n, bound}}});
 }
 
-void print_table(const Medians& medians) {
+void print_table(const std::vector<double>& n, const Column& column) {
   std::printf("\n%9s %10s %10s %12s %12s %12s %10s %10s %10s\n", "samples", "us/step", "streamed", "s/epoch",
               "streamed", "memory", "streamed", "CSV, s", "rows, s");
-  const auto column = [&](const char* name) { return medians(name); };
   const auto step = column("resident step_us"), streamed = column("streamed step_us"),
              epoch = column("resident epoch_s"), streamed_epoch = column("streamed epoch_s"),
              memory = column("resident measured_bytes"), streamed_memory = column("streamed measured_bytes"),
              csv = column("CSV file loading_s"), rows = column("row file, read loading_s");
-  for (std::size_t i = 0; i < medians.samples.size(); ++i) {
-    std::printf("%9.0f %10.2f %10.2f %12.6f %12.6f %12.0f %10.0f %10.4f %10.4f\n", medians.samples[i], step[i],
-                streamed[i], epoch[i], streamed_epoch[i], memory[i], streamed_memory[i], csv[i], rows[i]);
+  for (std::size_t i = 0; i < n.size(); ++i) {
+    std::printf("%9.0f %10.2f %10.2f %12.6f %12.6f %12.0f %10.0f %10.4f %10.4f\n", n[i], step[i], streamed[i], epoch[i],
+                streamed_epoch[i], memory[i], streamed_memory[i], csv[i], rows[i]);
   }
 }
 
@@ -327,12 +291,13 @@ int main(int argc, char** argv) try {
       },
       experiment.sweep_options("sizes", 1));
   if (!found.complete()) return experiment.finish();
-  const Medians medians{grid, found, {sizes.begin(), sizes.end()}};
+  const std::vector<double> n(sizes.begin(), sizes.end());
+  const Column column = [&](const std::string& metric) { return examples::medians(grid, found, metric, "samples", n); };
   add_rows(experiment, grid, found);
-  print_table(medians);
+  print_table(n, column);
   if (sizes.size() > 1) {
-    judge_times(experiment, medians);
-    judge_bytes(experiment, medians, size_of(few).row_bytes());
+    judge_times(experiment, n, column);
+    judge_bytes(experiment, n, column, size_of(few).row_bytes());
   }
   return experiment.finish();
 } catch (const std::exception& error) {

@@ -62,7 +62,6 @@ void same_bits(Experiment& experiment, const mt::Dataset& data, std::size_t batc
   std::vector<double> seeds;
   for (std::size_t seed = 0; seed < experiment.seeds(); ++seed) seeds.push_back(static_cast<double>(seed));
   const mt::Grid grid({{"optimizer", {0, 1, 2}}, {"micro_batch", splits}, {"seed", seeds}});
-  const bool gpu = experiment.device() != "cpu";
   const mt::SweepResult found = mt::run_sweep(
       grid, bit_metrics,
       [&](const mt::Point& p) {
@@ -70,7 +69,7 @@ void same_bits(Experiment& experiment, const mt::Dataset& data, std::size_t batc
           return compare_bits(device, data, batch, p.count("micro_batch"), p.count("optimizer"), p.count("seed"));
         });
       },
-      experiment.sweep_options("bits", gpu ? 1 : 0));
+      experiment.sweep_options("bits", examples::is_host(experiment.device()) ? 0 : 1));
   if (!found.complete()) return;
   std::printf("\nParameters that differ from those of 1 x %zu after 2 epochs of %zu samples:\n", batch, data.size());
   double different = 0;
@@ -205,7 +204,6 @@ std::vector<double> cost(const Device& device, const mt::Dataset& data, std::siz
   std::uint64_t most = 0;
   const mt::History history = trainer.fit(data, {.on_epoch = [&](const mt::EpochRecord&) {
                                             most = std::max(most, examples::allocated(trainer.device()));
-                                            if (examples::was_interrupted()) trainer.request_stop();
                                           }});
   most -= std::is_same_v<Device, mt::Cpu> ? before : plan.data_set;  // without the data, which is never divided
   std::vector<double> us;

@@ -4,13 +4,14 @@
 #include <minitrain/train/plan.hpp>
 #include <minitrain/trainer.hpp>
 
-#include <map>
+#include <functional>
 #include <numeric>
 
 #include "common/allocated.hpp"
 #include "common/experiment.hpp"
 #include "common/find_data.hpp"
 #include "common/format.hpp"
+#include "common/medians.hpp"
 #include "common/own_time.hpp"
 
 namespace mt = minitrain;
@@ -67,7 +68,7 @@ std::vector<double> measure(const Device& device, const mt::Dataset& all, std::s
   {
     mt::Trainer trainer{device, model, loss, adam, options};
     trainer.fit(data, {.on_epoch = [&](const mt::EpochRecord&) { bytes = examples::allocated(trainer.device()); }});
-    while (step.size() < 2 || (spent < seconds && !examples::was_interrupted())) {
+    while (step.size() < 2 || spent < seconds) {
       const double start = examples::own_seconds(device);
       const mt::EpochRecord epoch = trainer.fit(data).epochs.front();
       own.push_back((examples::own_seconds(device) - start) / static_cast<double>(epoch.steps));
@@ -102,32 +103,8 @@ struct Series {
   std::size_t fixed;  // width or depth
 };
 
-class Costs {
- public:
-  Costs(const Series& series, const mt::Grid& grid, const mt::SweepResult& found)
-      : series_(series), grid_(grid), found_(found) {}
-
-  // The median over repeats at each size.
-  std::vector<double> column(const std::string& metric, std::size_t batch) const {
-    std::vector<double> medians;
-    for (const std::size_t size : series_.sizes) {
-      std::vector<double> values;
-      for (std::size_t i = 0; i < grid_.size(); ++i) {
-        if (grid_[i].count(series_.varied) == size && grid_[i].count("batch_size") == batch) {
-          values.push_back(found_.value(i, metric));
-        }
-      }
-      medians.push_back(mt::spread(values).median);
-    }
-    return medians;
-  }
-  std::vector<double> sizes() const { return {series_.sizes.begin(), series_.sizes.end()}; }
-
- private:
-  const Series& series_;
-  const mt::Grid& grid_;
-  const mt::SweepResult& found_;
-};
+// The medians of a metric at one batch size, a value for each size of the model.
+using Column = std::function<std::vector<double>(const std::string&)>;
 
 // Counts and memory, which no noise touches.
 void judge_counts(Experiment& experiment, const mt::Dataset& data, const Series& series, const mt::Grid& grid,
@@ -150,9 +127,8 @@ void judge_counts(Experiment& experiment, const mt::Dataset& data, const Series&
                      format("at most %.3f of that off", worst), worst < 1);
 }
 
-void judge_depth(Experiment& experiment, const Costs& costs, std::size_t batch) {
-  const std::vector<double> depth = costs.sizes(), step = costs.column("step_us", batch),
-                            own = costs.column("own_step_us", batch);
+void judge_depth(Experiment& experiment, const std::vector<double>& depth, const Column& column, std::size_t batch) {
+  const std::vector<double> step = column("step_us"), own = column("own_step_us");
   const mt::StepTime line = mt::fit_step_time(depth, step);
   const std::string what = format("step time over depth, batch %zu", batch);
   experiment.fit(what, "without hidden layers", line.t0, examples::nan, examples::nan, "us");
@@ -167,11 +143,10 @@ void judge_depth(Experiment& experiment, const Costs& costs, std::size_t batch) 
                      ratio > 1.3 && ratio < 3);
 }
 
-void judge_width(Experiment& experiment, const Costs& costs, std::size_t batch, bool decides) {
-  const std::vector<double> width = costs.sizes(), step = costs.column("step_us", batch),
-                            own = costs.column("own_step_us", batch), gflops = costs.column("gflops", batch),
-                            flops = costs.column("flops_per_sample", batch),
-                            share = costs.column("update_share", batch);
+void judge_width(Experiment& experiment, const std::vector<double>& width, const Column& column, std::size_t batch,
+                 bool decides) {
+  const std::vector<double> step = column("step_us"), own = column("own_step_us"), gflops = column("gflops"),
+                            flops = column("flops_per_sample"), share = column("update_share");
   const std::size_t last = width.size() - 1;
   const auto slope = [&](const std::vector<double>& y, std::size_t i) {
     return std::log(y[i] / y[i - 1]) / std::log(width[i] / width[i - 1]);
@@ -217,11 +192,14 @@ bool sweep(Experiment& experiment, const mt::Dataset& data, const Series& series
       experiment.sweep_options(series.varied, 1));
   if (!found.complete()) return false;
   experiment.add(grid, found, {{"varied", series.varied}});
-  const Costs costs(series, grid, found);
+  const std::vector<double> values(series.sizes.begin(), series.sizes.end());
   std::printf("\n%6s %6s %12s %12s %14s %12s %10s %12s %8s\n", series.varied, "batch", "parameters", "FLOP/sample",
               "memory, bytes", "us/step", "GFLOP/s", "samples/s", "update");
   for (const std::size_t batch : batches) {
-    const auto column = [&](const char* metric) { return costs.column(metric, batch); };
+    const Column column = [&](const std::string& metric) {
+      return examples::medians(grid, found, metric, series.varied, values,
+                               {{"batch_size", static_cast<double>(batch)}});
+    };
     const auto parameters = column("parameters"), flops = column("flops_per_sample"), bytes = column("measured_bytes"),
                step = column("step_us"), gflops = column("gflops"), rate = column("samples_per_s"),
                share = column("update_share");
@@ -230,9 +208,9 @@ bool sweep(Experiment& experiment, const mt::Dataset& data, const Series& series
                   parameters[i], flops[i], bytes[i], step[i], gflops[i], rate[i], 100 * share[i]);
     }
     if (by_depth) {
-      judge_depth(experiment, costs, batch);
+      judge_depth(experiment, values, column, batch);
     } else {
-      judge_width(experiment, costs, batch, batch == batches.back());
+      judge_width(experiment, values, column, batch, batch == batches.back());
     }
   }
   judge_counts(experiment, data, series, grid, found);

@@ -29,4 +29,10 @@ decltype(auto) with_threads(const std::string& name, std::size_t threads, const 
   });
 }
 
+/// Whether the device of that name is the processor.
+inline bool is_host(const std::string& name) {
+  return minitrain::with_device(
+      name, [](const auto& device) { return std::is_same_v<std::decay_t<decltype(device)>, minitrain::Cpu>; });
+}
+
 }  // namespace examples

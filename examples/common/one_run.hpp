@@ -25,7 +25,7 @@ struct OneRun {
   std::string json = {};  // where to write all of it
 };
 
-// What a run took.
+// What a run took, which Ctrl-C ends after an epoch where it may.
 struct Measured {
   minitrain::Traffic traffic{};
   std::uint64_t memory = 0;
@@ -33,7 +33,7 @@ struct Measured {
 };
 
 template <class Device, class Make>
-Measured run(const minitrain::Dataset& data, const Device& device, const Make& make) {
+Measured run(const minitrain::Dataset& data, const Device& device, const Make& make, bool may_stop = false) {
   constexpr bool on_host = std::is_same_v<Device, minitrain::Cpu>;
   const std::uint64_t before = on_host ? allocated(device) : 0;
   minitrain::Trainer trainer = make(device);
@@ -41,7 +41,7 @@ Measured run(const minitrain::Dataset& data, const Device& device, const Make& m
   Measured measured;
   const auto at_epoch = [&](const minitrain::EpochRecord&) {
     measured.memory = allocated(trainer.device()) - before;
-    if (was_interrupted()) trainer.request_stop();
+    if (may_stop && was_interrupted()) trainer.request_stop();
   };
   const auto start = std::chrono::steady_clock::now();
   trainer.fit(data, {.on_epoch = at_epoch});
@@ -102,7 +102,7 @@ inline bool tell_in_full(const OneRun& asked) {
     const auto make = [&](const auto& where) { return mt::Trainer{where, model, loss, adam, options}; };
     std::printf("Before the run:\n%s\n", mt::to_string(estimate).c_str());
     if (asked.streamed) data.source()->release(0, data.size(), true);  // so that it does come from disk, once
-    const Measured measured = run(data, device, make);
+    const Measured measured = run(data, device, make, true);
     if (was_interrupted()) return true;
     const std::string compared = compare(estimate, measured);
 
