@@ -7,6 +7,7 @@
 #include "common/experiment.hpp"
 #include "common/find_data.hpp"
 #include "common/format.hpp"
+#include "common/medians.hpp"
 #include "common/one_run.hpp"
 #include "common/optimizer_bytes.hpp"
 
@@ -144,6 +145,18 @@ void judge(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& 
                      of(wrong_gpu), wrong_gpu == 0);
   experiment.verdict("memory is what plan() says, to 10 % and 64 KiB", format("at most %.3f of that off", memory),
                      memory < 1);
+  // Of the largest sets, in the largest batches.
+  const auto at = [&](const char* metric, double kind) {
+    return examples::medians(grid, found, metric, "samples", {grid[grid.size() - 1]["samples"]},
+                             {{"kind", kind}, {"batch_size", grid[grid.size() - 1]["batch_size"]}})[0];
+  };
+  experiment.reading(
+      format("Of %.0f samples an epoch gathers %.4g bytes where they are floats, whatever the batch, and %.4g "
+             "where they are bytes, %.2f times fewer. In batches of %zu it takes %.4g s from floats in memory, "
+             "%.4g s from bytes and %.4g s from a file of floats.",
+             grid[grid.size() - 1]["samples"], at("gathered_bytes", floats), at("gathered_bytes", bytes),
+             at("gathered_bytes", floats) / at("gathered_bytes", bytes), grid[grid.size() - 1].count("batch_size"),
+             at("epoch_s", floats), at("epoch_s", bytes), at("epoch_s", streamed)));
   const mt::Spread ratio = mt::spread(ratios);
   experiment.fit("seconds of an epoch, measured / predicted", "median", ratio.median, ratio.low, ratio.high);
   experiment.verdict("an epoch lasts as long as predicted, to a factor of 1.5 in the middle",
@@ -218,6 +231,7 @@ void optimizers(Experiment& experiment) {
   std::printf("\n%-20s %14s %14s %14s %12s   (784-512-256-16)\n", "optimizer", "plan(), bytes", "formula", "allocated",
               "a parameter");
   bool exact = true, allocated = true;
+  std::string words;
   for (const examples::OptimizerBytes& o : examples::optimizer_bytes(model)) {
     std::printf("%-20s %14.0f %14.0f %14.0f %12.4f   %s\n", o.name.c_str(), o.planned, o.expected, o.measured,
                 o.planned / o.parameters, o.formula.c_str());
@@ -225,9 +239,11 @@ void optimizers(Experiment& experiment) {
     experiment.add(key, "state_bytes", o.planned);
     experiment.add(key, "state_bytes_allocated", o.measured);
     experiment.add(key, "state_bytes_per_parameter", o.planned / o.parameters);
+    words += format("%s%s %.3g", words.empty() ? "" : ", ", o.name.c_str(), o.planned / o.parameters);
     exact = exact && o.planned == o.expected;
     allocated = allocated && std::abs(o.measured - o.planned) < 4096;
   }
+  experiment.reading("Bytes that optimizers remember for a parameter of 784-512-256-16: " + words + ".");
   experiment.verdict("the state of an optimizer is planned as the formula has it", exact ? "all nine" : "not all",
                      exact);
   experiment.verdict("and allocated so, to 4 KiB", allocated ? "all nine" : "not all", allocated);
@@ -259,6 +275,8 @@ int main(int argc, char** argv) try {
                      format("%zu-%zu-%zu-10, %zu samples%s, batches of %zu, %zu epochs", run.features, run.hidden,
                             run.hidden, run.samples, run.streamed ? " in a file" : "", run.batch, run.epochs));
   experiment.setting("other runs", "784-32-10, Adam");
+  experiment.setting("their samples", examples::listed(sizes));
+  experiment.setting("their batches", examples::listed(batches));
   experiment.setting("threads", std::to_string(experiment.threads()));
   const bool kept = examples::tell_in_full(run);
   if (examples::was_interrupted()) return experiment.finish();

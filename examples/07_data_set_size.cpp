@@ -273,7 +273,7 @@ int main(int argc, char** argv) try {
   }
   const mt::Dataset few = data_of(images, 100);
   experiment.setting("model", images_there ? "784-128-10, ReLU, Adam" : "10-64-1, ReLU, Adam");
-  experiment.setting("samples", format("%zu to %zu", std::ranges::min(sizes), most));
+  experiment.setting("samples", examples::listed(sizes));
   experiment.setting("batch", std::to_string(batch));
   experiment.setting("threads", std::to_string(experiment.threads()));
 

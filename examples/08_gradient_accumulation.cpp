@@ -233,10 +233,12 @@ void fit_costs(Experiment& experiment, const mt::Grid& grid, const mt::SweepResu
     experiment.fit(what, "samples and update", 1e6 * fit.t0, examples::nan, examples::nan, "us");
     experiment.fit(what, "each micro-batch", 1e6 / fit.r, examples::nan, examples::nan, "us");
     experiment.fit(what, "R2", fit.r_squared);
-    experiment.reading(
-        format("A batch of %zu takes %.4g us for its samples and its update, and %.3g us for each "
-               "micro-batch that it is cut into: %.0f of them would double its time.",
-               batch, 1e6 * fit.t0, 1e6 / fit.r, fit.t0 * fit.r));
+    const std::string price =
+        fit.r > 0 ? format("%.3g us for each micro-batch that it is cut into: %.0f of them would double its time",
+                           1e6 / fit.r, fit.t0 * fit.r)
+                  : "nothing that can be told from noise for each micro-batch that it is cut into";
+    experiment.reading(format("A batch of %zu takes %.4g us for its samples and its update, and %s.", batch,
+                              1e6 * fit.t0, price.c_str()));
   }
   experiment.verdict("micro-batches of one sample take longer than the undivided batch",
                      format("%.0f us against %.0f us a step", slowest, fastest), slowest > fastest);

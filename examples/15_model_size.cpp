@@ -253,6 +253,9 @@ int main(int argc, char** argv) try {
           ? mt::synthetic_classification({.samples = 32'768, .features = 64, .classes = 10, .seed = 1})
           : examples::load_images(experiment.data()).train;
   experiment.setting("inputs and outputs", format("%zu, %zu", data.feature_columns(), data.classes()));
+  experiment.setting("depths, of width 128", examples::listed(depths));
+  experiment.setting("widths, of depth 2", examples::listed(widths));
+  experiment.setting("batches", examples::listed(batches));
   experiment.setting("optimizer", "Adam");
   experiment.setting("threads", std::to_string(experiment.threads()));
   if (sweep(experiment, data, {"depth", depths, 128}, batches)) sweep(experiment, data, {"width", widths, 2}, batches);
