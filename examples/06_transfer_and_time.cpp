@@ -98,7 +98,7 @@ std::vector<double> measure(const Device& device, const mt::Dataset& data, std::
   // What a GPU that does not keep the data would be sent in an epoch: no GPU is asked.
   const mt::PredictedTraffic<mt::Cuda> gpu(
       {.data = size_of(data), .batch_size = batch, .micro_batch = batch, .resident = false});
-  const double seconds = m.seconds / static_cast<double>(epochs);
+  const double seconds = m.epoch_seconds;
   std::vector<double> values;
   for (const std::uint64_t count :
        {std::uint64_t{epoch.steps}, epoch.sample_bytes, m.traffic.to_device_bytes, m.traffic.to_device_copies,

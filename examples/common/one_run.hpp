@@ -2,6 +2,7 @@
 // One run, told in full: what estimate() says before it, what was measured, and where the time went.
 
 #include <minitrain/data/row_file.hpp>
+#include <minitrain/experiment/statistics.hpp>
 #include <minitrain/train/estimate.hpp>
 #include <minitrain/trainer.hpp>
 
@@ -14,6 +15,7 @@
 #include <cstdio>
 #include <string>
 #include <tuple>
+#include <vector>
 
 namespace examples {
 
@@ -29,7 +31,8 @@ struct OneRun {
 struct Measured {
   minitrain::Traffic traffic{};
   std::uint64_t memory = 0;
-  double seconds = 0;
+  double seconds = 0;        // of all of it
+  double epoch_seconds = 0;  // the median
 };
 
 template <class Device, class Make>
@@ -39,13 +42,16 @@ Measured run(const minitrain::Dataset& data, const Device& device, const Make& m
   minitrain::Trainer trainer = make(device);
   const minitrain::Traffic moved = minitrain::traffic_now(trainer.device());
   Measured measured;
-  const auto at_epoch = [&](const minitrain::EpochRecord&) {
+  std::vector<double> epochs;
+  const auto at_epoch = [&](const minitrain::EpochRecord& epoch) {
+    epochs.push_back(epoch.seconds);
     measured.memory = allocated(trainer.device()) - before;
     if (may_stop && was_interrupted()) trainer.request_stop();
   };
   const auto start = std::chrono::steady_clock::now();
   trainer.fit(data, {.on_epoch = at_epoch});
   measured.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!epochs.empty()) measured.epoch_seconds = minitrain::spread(epochs).median;
   measured.traffic = minitrain::traffic_now(trainer.device()).since(moved);
   if (on_host && data.in_memory()) measured.memory += data.bytes();
   return measured;
