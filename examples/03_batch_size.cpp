@@ -78,6 +78,7 @@ void show_estimates(const std::vector<Net>& all, const std::vector<std::size_t>&
   std::printf("%-18s %6s %8s %10s %10s %12s\n", "net", "batch", "steps", "us/step", "s/epoch", "memory, MB");
   for (const Net& net : all) {
     for (const std::size_t batch : batches) {
+      if (batch > net.data.train.size()) continue;
       const mt::Estimate e = examples::with_parts(net, [&](const auto&... parts) {
         return mt::estimate(net.data.train, parts..., {.epochs = 1, .batch_size = batch}, device);
       });

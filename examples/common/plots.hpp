@@ -10,7 +10,8 @@
 
 namespace examples {
 
-/// A theory, drawn as a dashed line.
+/// A theory or a fit, drawn as a dashed line: in the colour of the line whose name its label begins or ends with, as
+/// "SGD, fitted" does.
 struct Curve {
   std::string label;
   std::vector<double> x, y;

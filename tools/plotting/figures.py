@@ -60,10 +60,11 @@ def ticks(axis, log, values):
         step = max(1, math.ceil((exponents[1] - exponents[0] + 1) / 8))
         shown = [2.0**e for e in range(exponents[0], exponents[1] + 1, step)]
         axis.set_major_locator(ticker.FixedLocator(shown))
-        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.6g}"))
+        plain = values[0] >= 1 / 16  # else the digits would be many
+        axis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:.6g}" if plain else f"$2^{{{math.log2(v):.0f}}}$"))
         axis.set_minor_locator(ticker.NullLocator())
-    elif values and values[0] > 0 and values[-1] / values[0] < 30:
-        # Less than two powers of ten: 1, 2 and 5 of each.
+    elif values and values[0] > 0 and values[-1] / values[0] < 100:
+        # Two powers of ten at the most: 1, 2 and 5 of each.
         axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(ticker.FuncFormatter(si))
         axis.set_minor_formatter(ticker.NullFormatter())
@@ -120,18 +121,28 @@ def draw_series(ax, series, plot):
     return some, bool(bottom_or_top)
 
 
+def owner(label, series):
+    """(number of the line that a curve's label begins or ends with, what else is in it), or (None, label)."""
+    found = [(len(one.label), i) for i, one in enumerate(series)
+             if one.label and (label.startswith(one.label) or label.endswith(one.label))]
+    if not found:
+        return None, label
+    length, i = max(found)
+    rest = label[length:] if label.startswith(series[i].label) else label[:-length]
+    return i, rest.strip(" ,:") or "theory"
+
+
 def draw_theory(ax, series, theory):
-    """Dashed. A curve whose label begins with that of a line has its colour; the rest of the label is in the legend once,
-    for all of them. Returns those rests."""
+    """Dashed. A curve whose label begins or ends with that of a line has its colour; the rest of the label is in the legend
+    once for all of them. Returns those rests."""
     rests = []
     for curve in theory:
-        colour, label = INK, curve["label"]
-        for i, one in enumerate(series):
-            if one.label and curve["label"].startswith(one.label):
-                colour, label = colour_of(i, series), None
-                rests.append(curve["label"][len(one.label) :].strip(" ,:") or "theory")
-                break
-        ax.plot(numbers(curve["x"]), numbers(curve["y"]), "--", color=colour, linewidth=1.3, label=label, zorder=2)
+        i, rest = owner(curve["label"], series)
+        colour = INK if i is None else colour_of(i, series)
+        if i is not None:
+            rests.append(rest)
+        ax.plot(numbers(curve["x"]), numbers(curve["y"]), "--", color=colour, linewidth=1.3,
+                label=rest if i is None else None, zorder=2)
     return list(dict.fromkeys(rests))
 
 
@@ -144,10 +155,10 @@ def legend(ax, rests, hollow, none):
         labels.append(rest)
     if hollow:
         handles.append(line([], [], color=INK, linestyle="", marker="o", markersize=4.5, markerfacecolor=PAPER))
-        labels.append("not every run got there")
+        labels.append("not reached by every run")
     if none:
         handles.append(line([], [], color=INK, linestyle="", marker="x"))
-        labels.append("no run got there")
+        labels.append("not reached")
     if labels:
         longest = max(len(label) for label in labels)
         columns = 1 if longest > 26 else 2 if longest > 12 else 3
@@ -185,7 +196,7 @@ def draw_matplotlib(plot, series, stem):
         ax.set_axisbelow(True)
         rows = legend(ax, rests, hollow, none)
         figure.set_figheight(3.7 + 0.1 * rows)
-        figure.suptitle("\n".join(textwrap.wrap(plot["title"], 44)), x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.suptitle("\n".join(textwrap.wrap(plot["title"], 44, break_on_hyphens=False)), x=0.01, ha="left", fontsize=11, fontweight="bold")
         figure.savefig(f"{stem}.png", dpi=160, facecolor=PAPER)
         figure.savefig(f"{stem}.svg", facecolor=PAPER, metadata={"Date": None})
         pyplot.close(figure)
