@@ -6,14 +6,22 @@
 #include <minitrain/data/synthetic.hpp>
 #include <minitrain/trainer.hpp>
 
-#include <chrono>
 #include <map>
 #include <numeric>
+#include <stdexcept>
 
+#include "experiment.hpp"
 #include "find_data.hpp"
+#include "format.hpp"
 #include "interrupt.hpp"
 
 namespace examples {
+
+/// Thrown out of a point of a sweep after Ctrl-C: half a point counts as none.
+class Interrupted : public std::runtime_error {
+ public:
+  Interrupted() : std::runtime_error("interrupted") {}
+};
 
 /// A network inputs-hidden-classes, what it learns from, and when it has learned enough.
 struct Workload {
@@ -50,10 +58,18 @@ inline minitrain::Dataset scaled_clusters(std::size_t samples, std::size_t featu
 inline Workload workload(const std::string& folder) {
   if (!folder.empty()) {
     const minitrain::Split parts = first_and_next(load_folder(folder).train, 57'344, 2'048);
-    return {"Fashion-MNIST", parts.train, parts.test, 32, 0.45, 20};
+    return {"Fashion-MNIST", parts.train, parts.test, 32, 0.45, 40};
   }
   const minitrain::Split parts = first_and_next(scaled_clusters(16'384 + 2'048, 24, 8), 16'384, 2'048);
   return {"synthetic clusters", parts.train, parts.test, 32, 0.3, 60};
+}
+
+/// The rows of the set-up table that say what w is.
+inline void describe(Experiment& experiment, const Workload& w) {
+  experiment.setting("samples",
+                     format("%s: %zu to train on, %zu held out", w.name.c_str(), w.train.size(), w.held_out.size()));
+  experiment.setting("network", format("%zu-%zu-%zu, ReLU", w.train.feature_columns(), w.hidden, w.train.classes()));
+  experiment.setting("target", format("a held-out loss of %g nats, within %g epochs", w.target, w.epochs));
 }
 
 enum class Rule { sgd, momentum, adam };
@@ -85,7 +101,7 @@ template <class Device>
 Reached steps_to_target(const Device& device, const Workload& w, Rule rule, double rate, std::size_t batch,
                         std::uint64_t seed, double most = std::numeric_limits<double>::infinity()) {
   const double steps_per_epoch = std::ceil(static_cast<double>(w.train.size()) / static_cast<double>(batch));
-  most = std::floor(std::min({most, w.step_limit, w.epochs * steps_per_epoch}));
+  most = std::floor(std::min(most, w.epochs * steps_per_epoch));
   const auto epochs = static_cast<std::size_t>(std::ceil(most / steps_per_epoch));
   Reached reached;
   if (epochs == 0) return reached;
@@ -94,7 +110,7 @@ Reached steps_to_target(const Device& device, const Workload& w, Rule rule, doub
   double next = 1;
   const auto look = [&](const minitrain::StepEvent& e) {
     const auto step = static_cast<double>(e.step);
-    if (was_interrupted()) trainer.request_stop();
+    if (was_interrupted()) throw Interrupted();
     if (step >= most) next = step, trainer.request_stop();
     if (step < next) return;
     next = std::max(step + 1, std::ceil(1.04 * step));
@@ -153,7 +169,7 @@ Tuned tune(const Device& device, const Workload& w, Rule rule, std::size_t batch
     if (cost < best) best = cost, at = exponent;
   };
   for (const int exponent : {at, at - 1, at + 1}) try_rate(exponent);
-  for (int i = 0; i < extensions && !was_interrupted(); ++i) {
+  for (int i = 0; i < extensions; ++i) {
     if (at == costs.begin()->first) {
       try_rate(at - 1);
     } else if (at == costs.rbegin()->first) {
