@@ -55,7 +55,7 @@ inline FittedSteps fit_curve(const StepsCurve& curve) {
     groups.push_back(r.steps);
   }
   FittedSteps result{.curve = detail::through(batch, medians)};
-  if (!result) return result;
+  if (!result || groups.front().size() < 3) return result;  // of fewer seeds there is no interval worth its name
   const auto interval = [&](double minitrain::Hyperbola::*parameter) {
     const auto statistic = [&](const std::vector<std::vector<double>>& drawn) {
       std::vector<double> s;
