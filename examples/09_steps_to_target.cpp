@@ -35,20 +35,6 @@ void show(const char* name, const StepsCurve& curve, const FittedSteps& fitted) 
   }
 }
 
-// The noise scale of the gradient, tr(Σ)/|G|², as SGD gets to the target with about a quarter of its critical batch.
-mt::NoiseScale noise_scale(const std::string& device, const Workload& w, const BatchResult& r) {
-  return examples::with_threads(device, 1, [&](const auto& where) {
-    const auto batch = static_cast<std::size_t>(r.batch);
-    auto trainer = examples::make_trainer(where, w, Rule::sgd, std::exp2(r.exponent),
-                                          {.epochs = 1000, .batch_size = batch, .seed = 1, .noise_scale_every = 1});
-    trainer.fit(w.train, {.on_step = [&](const mt::StepEvent& e) {
-                  if (examples::was_interrupted()) throw examples::Interrupted();
-                  if (static_cast<double>(e.step) >= r.median()) trainer.request_stop();
-                }});
-    return trainer.noise_scale();
-  });
-}
-
 void draw(Experiment& experiment, const std::vector<FittedSteps>& fits, const std::vector<std::size_t>& batches) {
   examples::Plot steps{.file = "steps",
                        .title = "Steps to the target",
@@ -123,17 +109,35 @@ void judge(Experiment& experiment, const std::vector<StepsCurve>& curves, const 
       sgd.s_min, sgd.e_min, sgd.b_crit / 4, 4 * sgd.b_crit, momentum.b_crit / 4, 4 * momentum.b_crit));
 }
 
-// Beside the critical batch that is counted, the one that gradients foretell.
+// Beside the critical batch that is counted the noise scale of the gradient, tr(Σ)/|G|², as SGD gets to the target with
+// about a quarter of that batch.
 void compare_with_noise(Experiment& experiment, const Workload& w, const StepsCurve& sgd, double b_crit) {
-  const auto nearest = std::ranges::min_element(sgd, {}, [&](const BatchResult& r) {
+  const BatchResult& nearest = *std::ranges::min_element(sgd, {}, [&](const BatchResult& r) {
     return r.feasible() ? std::abs(std::log(4 * r.batch / b_crit)) : infinity;
   });
-  const mt::NoiseScale scale = noise_scale(experiment.device(), w, *nearest);
-  experiment.fit("SGD, at the target", "noise scale tr(S)/|G|^2", scale.value, scale.low, scale.high, "samples");
-  experiment.verdict(
-      "the noise scale of the gradient foretells B_crit, within a factor of a few",
-      format("noise scale %.0f, B_crit %.0f: a factor of %.1f", scale.value, b_crit, scale.value / b_crit),
-      scale.value > b_crit / 8 && scale.value < 8 * b_crit, false);
+  const auto measure = [&](const mt::Point& p) {
+    return examples::with_threads(experiment.device(), 1, [&](const auto& device) {
+      auto trainer = examples::make_trainer(
+          device, w, Rule::sgd, std::exp2(nearest.exponent),
+          {.epochs = 1000, .batch_size = p.count("batch_size"), .seed = 1, .noise_scale_every = 1});
+      trainer.fit(w.train, {.on_step = [&](const mt::StepEvent& e) {
+                    if (examples::was_interrupted()) throw examples::Interrupted();
+                    if (static_cast<double>(e.step) >= nearest.median()) trainer.request_stop();
+                  }});
+      const mt::NoiseScale scale = trainer.noise_scale();
+      return std::vector<double>{scale.value, scale.low, scale.high};
+    });
+  };
+  const mt::SweepResult found =
+      examples::sweep_until_interrupt(mt::Grid({{"batch_size", {nearest.batch}}}), {"noise_scale", "low", "high"},
+                                      measure, experiment.sweep_options("noise", 1));
+  if (!found.complete()) return;
+  const double scale = found.value(0, "noise_scale");
+  experiment.fit("SGD, at the target", "noise scale tr(S)/|G|^2", scale, found.value(0, "low"), found.value(0, "high"),
+                 "samples");
+  experiment.verdict("the noise scale of the gradient foretells B_crit, within a factor of a few",
+                     format("noise scale %.0f, B_crit %.0f: a factor of %.1f", scale, b_crit, scale / b_crit),
+                     scale > b_crit / 8 && scale < 8 * b_crit, false);
 }
 
 }  // namespace
@@ -148,7 +152,7 @@ int main(int argc, char** argv) try {
        .quick_seeds = 3});
   const bool quick = experiment.quick();
   const auto batches = experiment.arguments().numbers(
-      "--batches", quick ? "1,4,16,64,256,1024,4096" : "1,2,4,8,16,32,64,128,256,512,1024,2048,4096",
+      "--batches", quick ? "1,4,16,64,256,1024,2048" : "1,2,4,8,16,32,64,128,256,512,1024,2048,4096",
       "samples of one step, in rising order");
   const std::size_t tuning_seeds =
       experiment.arguments().number("--tuning-seeds", quick ? 1 : 2, "runs with each learning rate, to choose one");
@@ -179,8 +183,6 @@ int main(int argc, char** argv) try {
   if (fits[0]) compare_with_noise(experiment, w, curves[0], fits[0].curve.b_crit);
   draw(experiment, fits, batches);
   return experiment.finish();
-} catch (const examples::Interrupted&) {
-  return examples::interrupted_code();
 } catch (const std::exception& error) {
   return examples::report(error);
 }

@@ -210,7 +210,8 @@ int main(int argc, char** argv) try {
       argc, argv,
       {.name = "10_noise_scale",
        .question = "How noisy is the gradient, and how does that change while a network learns?",
-       .summary = "Measures the noise scale of the gradient along training, exactly and by estimators."});
+       .summary = "Measures the noise scale of the gradient along training, exactly and by estimators.",
+       .seeds = 6});
   const bool quick = experiment.quick();
   const auto at = experiment.arguments().numbers("--at", quick ? "0,30,100,300,938" : "0,30,100,300,938,2814,9380",
                                                  "optimizer steps after which it is measured", 0);
@@ -226,7 +227,7 @@ int main(int argc, char** argv) try {
   std::vector<double> steps(at.rbegin(), at.rend()), seeds(experiment.seeds());  // the longest first
   std::iota(seeds.begin(), seeds.end(), 1);
   const mt::Grid grid({{"step", steps}, {"seed", seeds}});
-  const mt::SweepResult found = mt::run_sweep(
+  const mt::SweepResult found = examples::sweep_until_interrupt(
       grid, metrics,
       [&](const mt::Point& p) {
         return examples::with_threads(experiment.device(), 1, [&](const auto& device) {
@@ -245,8 +246,6 @@ int main(int argc, char** argv) try {
   judge(experiment, rows);
   draw(experiment);
   return experiment.finish();
-} catch (const examples::Interrupted&) {
-  return examples::interrupted_code();
 } catch (const std::exception& error) {
   return examples::report(error);
 }

@@ -47,7 +47,7 @@ std::vector<Timed> time_runs(Experiment& experiment, const Workload& w, const St
   if (all.size() < 3) return {};
   std::iota(seeds.begin(), seeds.end(), 1);
   const mt::Grid grid({{"seed", seeds}, {"batch_size", batches}});
-  const mt::SweepResult found = mt::run_sweep(
+  const mt::SweepResult found = examples::sweep_until_interrupt(
       grid, {"step_seconds", "seconds"},
       [&](const mt::Point& p) {
         const std::size_t i = p.index() % batches.size(), batch = p.count("batch_size"), seed = p.count("seed");
@@ -157,10 +157,11 @@ int main(int argc, char** argv) try {
   Experiment experiment(argc, argv,
                         {.name = "11_optimal_batch",
                          .question = "Which batch size reaches a target soonest by the clock?",
-                         .summary = "Times training to a target loss at every batch size, beside S(B) t(B)."});
+                         .summary = "Times training to a target loss at every batch size, beside S(B) t(B).",
+                         .seeds = 5});
   const bool quick = experiment.quick();
   const auto batches = experiment.arguments().numbers(
-      "--batches", quick ? "1,4,16,64,256,1024,4096" : "1,2,4,8,16,32,64,128,256,512,1024,2048",
+      "--batches", quick ? "1,4,16,64,256,1024,2048" : "1,2,4,8,16,32,64,128,256,512,1024,2048,4096",
       "samples of one step, in rising order");
   if (experiment.help_shown()) return examples::ok;
 
@@ -182,8 +183,6 @@ int main(int argc, char** argv) try {
   judge(experiment, all, theory, fitted);
   draw(experiment, all, theory);
   return experiment.finish();
-} catch (const examples::Interrupted&) {
-  return examples::interrupted_code();
 } catch (const std::exception& error) {
   return examples::report(error);
 }

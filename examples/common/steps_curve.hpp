@@ -82,7 +82,7 @@ inline double slope(const StepsCurve& curve, double low, double high) {
 }
 
 /// Tunes the rate of every batch size with seeds of its own, then counts steps with seeds 1, 2, ...; a curve for each
-/// rule, and all of it in the results. Nothing after Ctrl-C. Throws Interrupted.
+/// rule, and all of it in the results. Nothing after Ctrl-C.
 inline std::vector<StepsCurve> measure_steps(Experiment& experiment, const Workload& w, const std::vector<Rule>& rules,
                                              const std::vector<std::size_t>& batches, std::size_t tuning_seeds) {
   constexpr std::uint64_t first_tuning_seed = 1000;
@@ -101,8 +101,8 @@ inline std::vector<StepsCurve> measure_steps(Experiment& experiment, const Workl
     return std::vector<double>{static_cast<double>(t.exponent), static_cast<double>(t.at_edge),
                                static_cast<double>(t.trials), t.steps};
   };
-  const auto tuned = run_sweep(tuning, {"log2_rate", "at_edge", "trials", "steps"}, tune_point,
-                               experiment.sweep_options("rates", workers));
+  const auto tuned = sweep_until_interrupt(tuning, {"log2_rate", "at_edge", "trials", "steps"}, tune_point,
+                                           experiment.sweep_options("rates", workers));
   if (!tuned.complete()) return {};
 
   const minitrain::Grid runs({{"optimizer", numbers}, {"batch_size", sizes}, {"seed", seeds}});
@@ -116,7 +116,7 @@ inline std::vector<StepsCurve> measure_steps(Experiment& experiment, const Workl
                                      .steps};
     });
   };
-  const auto found = run_sweep(runs, {"steps"}, count_point, experiment.sweep_options("steps", workers));
+  const auto found = sweep_until_interrupt(runs, {"steps"}, count_point, experiment.sweep_options("steps", workers));
   if (!found.complete()) return {};
 
   std::vector<StepsCurve> curves(rules.size());

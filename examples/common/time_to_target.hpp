@@ -23,6 +23,17 @@ class Interrupted : public std::runtime_error {
   Interrupted() : std::runtime_error("interrupted") {}
 };
 
+/// run_sweep() of a function that may throw Interrupted: the result is not complete() then.
+template <class F>
+minitrain::SweepResult sweep_until_interrupt(const minitrain::Grid& grid, const std::vector<std::string>& metrics,
+                                             F&& f, const minitrain::SweepOptions& options) {
+  try {
+    return minitrain::run_sweep(grid, metrics, f, options);
+  } catch (const Interrupted&) {
+    return {metrics, std::vector<std::vector<double>>(grid.size())};
+  }
+}
+
 /// A network inputs-hidden-classes, what it learns from, and when it has learned enough.
 struct Workload {
   std::string name{};
