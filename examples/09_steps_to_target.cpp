@@ -53,7 +53,8 @@ void draw(Experiment& experiment, const std::vector<FittedSteps>& fits, const st
     if (!fits[rule]) continue;
     const std::string label = std::string(examples::rule_names[rule]) + ", fitted";
     examples::Curve s{label, {}, {}}, e{label, {}, {}};
-    for (double b = static_cast<double>(batches.front()); b <= static_cast<double>(batches.back()); b *= std::sqrt(2)) {
+    for (double b = static_cast<double>(batches.front()); b < 1.1 * static_cast<double>(batches.back());
+         b *= std::sqrt(2)) {
       s.x.push_back(b), s.y.push_back(fits[rule].curve.at(b));
       e.x.push_back(b), e.y.push_back(b * fits[rule].curve.at(b));
     }
@@ -165,9 +166,7 @@ int main(int argc, char** argv) try {
   if (target != 0) w.target = static_cast<double>(target) / 1000;
   if (epochs != 0) w.epochs = static_cast<double>(epochs);
   examples::describe(experiment, w);
-  std::string sizes;
-  for (const std::size_t batch : batches) sizes += (sizes.empty() ? "" : ", ") + std::to_string(batch);
-  experiment.setting("batch sizes", sizes);
+  experiment.setting("batch sizes", examples::list_of(batches));
   experiment.setting("learning rates", "powers of 2, chosen by the steps of " + std::to_string(tuning_seeds) +
                                            " other runs; the grid grows until the best is inside");
   const std::vector<StepsCurve> curves =

@@ -144,7 +144,7 @@ void show(Experiment& experiment, const std::vector<Row>& rows) {
                                       {"trainer, last 200 steps", r.trainer},
                                       {"hidden layer", r.hidden.scale()},
                                       {"output layer", r.output.scale()}}) {
-      experiment.add({{"drawn_at", step}, {"of", name}}, "noise_scale", scale);
+      if (!std::isnan(scale)) experiment.add({{"drawn_at", step}, {"of", name}}, "noise_scale", scale);
     }
     experiment.add({{"drawn_at", step}, {"of", "signal"}}, "gradient", r.exact.signal);
     experiment.add({{"drawn_at", step}, {"of", "noise"}}, "gradient", r.exact.noise);
@@ -194,8 +194,9 @@ void draw(Experiment& experiment) {
                        .spread = "none"};
   // Ratios of means over three seeds, another implementation: only for the network and the data that it had.
   if (!experiment.data().empty())
-    scale.theory.push_back(
-        {"another implementation", {1, 30, 100, 300, 938, 2814, 9380}, {24.3, 60.7, 56.3, 106.4, 207.7, 312.4, 578.6}});
+    scale.theory.push_back({"another implementation, 3 seeds",
+                            {1, 30, 100, 300, 938, 2814, 9380},
+                            {24.3, 60.7, 56.3, 106.4, 207.7, 312.4, 578.6}});
   examples::Plot parts = scale;
   parts.file = "signal_and_noise", parts.title = "What the noise scale is made of", parts.y = "gradient";
   parts.y_label = "|G|\u00b2 and tr(\u03a3)", parts.theory.clear();
@@ -222,6 +223,7 @@ int main(int argc, char** argv) try {
   experiment.setting("samples", std::to_string(s.data.size()));
   experiment.setting("network", format("%zu-%zu-%zu, ReLU, He", s.data.feature_columns(), s.hidden, s.data.classes()));
   experiment.setting("optimizer", format("SGD, learning rate %g, batch size %zu", rate, batch_size));
+  experiment.setting("measured after steps", examples::list_of(at));
   experiment.setting("two-batch estimator",
                      format("%zu batches of %zu, each in parts of %zu", draws, big_batch, batch_size));
   std::vector<double> steps(at.rbegin(), at.rend()), seeds(experiment.seeds());  // the longest first

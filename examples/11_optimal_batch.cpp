@@ -143,7 +143,7 @@ void draw(Experiment& experiment, const std::vector<Timed>& all, const Theory& t
   step.file = "step_time", step.title = "Time of a step", step.y = "step_seconds";
   steps.file = "steps", steps.title = "Steps to the target", steps.y = "steps", steps.y_label = "optimizer steps";
   examples::Curve t{"t0 + B/r", {}, {}}, s{"S_min (1 + B_crit/B)", {}, {}}, product{"S(B) t(B)", {}, {}};
-  for (double b = all.front().batch; b <= all.back().batch; b *= std::sqrt(2)) {
+  for (double b = all.front().batch; b < 1.1 * all.back().batch; b *= std::sqrt(2)) {
     for (examples::Curve* curve : {&t, &s, &product}) curve->x.push_back(b);
     t.y.push_back(theory.time.at(b)), s.y.push_back(theory.steps.at(b)), product.y.push_back(theory.seconds(b));
   }
@@ -167,6 +167,7 @@ int main(int argc, char** argv) try {
 
   const Workload w = examples::workload(experiment.data());
   examples::describe(experiment, w);
+  experiment.setting("batch sizes", examples::list_of(batches));
   experiment.setting("optimizer", "SGD, at the best rate of every batch size; timed on one thread, one run at a time");
   const auto curves = examples::measure_steps(experiment, w, {Rule::sgd}, batches, 1);
   if (curves.empty()) return experiment.finish();

@@ -75,6 +75,13 @@ inline Workload workload(const std::string& folder) {
   return {"synthetic clusters", parts.train, parts.test, 32, 0.3, 60};
 }
 
+/// "1, 2, 4"
+inline std::string list_of(const std::vector<std::size_t>& numbers) {
+  std::string text;
+  for (const std::size_t number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);
+  return text;
+}
+
 /// The rows of the set-up table that say what w is.
 inline void describe(Experiment& experiment, const Workload& w) {
   experiment.setting("samples",
