@@ -24,6 +24,18 @@ double seconds_of(const std::string& device, const Workload& w, double rate, std
   });
 }
 
+// The median of as many calls as take a tenth of a second, or of one: short runs are easily disturbed.
+template <class F>
+double median_seconds(const F& f) {
+  std::vector<double> seconds;
+  double all = 0;
+  do {
+    seconds.push_back(f());
+    all += seconds.back();
+  } while (all < 0.1);
+  return mt::spread(seconds).median;
+}
+
 // What one batch size took: steps and times of every round, which are runs with different seeds.
 struct Timed {
   double batch = 0, steps = 0;
@@ -55,11 +67,12 @@ std::vector<Timed> time_runs(Experiment& experiment, const Workload& w, const St
         // every size, and the first call for what grows in it.
         const double few = std::max(20.0, std::min(4000.0, static_cast<double>(w.train.size()) / batches[i]));
         seconds_of(experiment.device(), w, 0, batch, 3, seed);
-        const double step = seconds_of(experiment.device(), w, 0, batch, few, seed) / few;
+        const auto seconds = [&](double at_rate, double count) {
+          return median_seconds([&] { return seconds_of(experiment.device(), w, at_rate, batch, count, seed); });
+        };
         const double needed = steps[i][seed - 1];
-        return std::vector<double>{step, std::isfinite(needed)
-                                             ? seconds_of(experiment.device(), w, rates[i], batch, needed, seed)
-                                             : examples::nan};
+        return std::vector<double>{seconds(0, few) / few,
+                                   std::isfinite(needed) ? seconds(rates[i], needed) : examples::nan};
       },
       experiment.sweep_options("times", 1));
   if (!found.complete()) return {};
