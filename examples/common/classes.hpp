@@ -15,9 +15,9 @@ namespace examples {
 
 struct TaughtOptions {
   std::size_t train = 20'000, test = 5'000;
-  std::size_t features = 100, classes = 10;
-  std::size_t hidden = 16;  // units of the teacher
-  double decay = 1.25;      // feature j counts as (j + 1)^-decay: the first ones are most of what there is to know
+  std::size_t features = 50, classes = 10;
+  std::size_t hidden = 256;  // units of the teacher
+  double decay = 1;          // feature j counts as (j + 1)^-decay: the first ones are most of what there is to know
   std::uint64_t seed = 1;
 };
 
