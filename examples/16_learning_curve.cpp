@@ -8,7 +8,7 @@
 #include "common/experiment.hpp"
 #include "common/format.hpp"
 #include "common/least_squares.hpp"
-#include "common/one_thread.hpp"
+#include "common/on_device.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 #pragma once
-// on_one_thread(): the device of one point of a sweep, beside other points.
+// on_device(), on_one_thread(): the device that a program's user has asked for.
 
 #include <minitrain/with_device.hpp>
 
@@ -9,16 +9,22 @@
 
 namespace examples {
 
-/// f(device) on the device that `name` asks for; of a processor on one thread, since each point of a sweep has one.
+/// f(device) on the device that `name` asks for; a processor has so many threads.
 template <class F>
-decltype(auto) on_one_thread(const std::string& name, F&& f) {
+decltype(auto) on_device(const std::string& name, std::size_t threads, F&& f) {
   return minitrain::with_device(name, [&]<class Device>(const Device& device) -> decltype(auto) {
     if constexpr (std::is_same_v<Device, minitrain::Cpu>) {
-      return f(minitrain::Cpu{{.threads = 1}});
+      return f(minitrain::Cpu{{.threads = threads}});
     } else {
       return f(device);
     }
   });
+}
+
+/// The same for one of many points of a sweep, which have a thread each.
+template <class F>
+decltype(auto) on_one_thread(const std::string& name, F&& f) {
+  return on_device(name, 1, std::forward<F>(f));
 }
 
 /// Points of a sweep at a time, for Experiment::sweep_options(): as many as threads, but one on a GPU.
