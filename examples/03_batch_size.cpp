@@ -1,155 +1,276 @@
-// How does training time vary with batch size? One model, trained from scratch at every batch size, several times over.
-// Rounds go over all batch sizes, so that whatever else the machine does hits all of them alike.
-#include <minitrain/experiment/line.hpp>
+// How does training time vary with batch size? Four networks at every batch size: the time of a step and of an epoch,
+// and the time until the loss on held-out data has fallen to a target. Rounds go over all batch sizes, there and back,
+// so that whatever else the machine does hits all of them alike.
+#include <minitrain/experiment/fits.hpp>
+#include <minitrain/train/estimate.hpp>
 #include <minitrain/trainer.hpp>
+#include <minitrain/with_device.hpp>
 
-#include "common/arguments.hpp"
-#include "common/find_data.hpp"
-#include "common/progress.hpp"
-#include "common/table.hpp"
+#include "common/experiment.hpp"
+#include "common/nets.hpp"
 
 namespace mt = minitrain;
+using examples::Net;
 
-// What the runs at one batch size gave, a value from each run.
-struct Runs {
-  std::size_t batch = 0, steps = 0;  // steps of an epoch
-  std::vector<double> step_us = {}, epoch_s = {}, loss = {};
-};
+static std::size_t steps_of(const Net& net, std::size_t batch) { return (net.data.train.size() + batch - 1) / batch; }
 
-static std::size_t hidden(const mt::Dataset& data) { return data.is_classification() ? 128 : 64; }
-static std::size_t outputs(const mt::Dataset& data) {
-  return data.is_classification() ? data.classes() : data.target_columns();
-}
-
-// f(model, loss, optimizer) for that data.
-template <class F>
-static auto with_parts(const mt::Dataset& data, const F& f) {
-  const mt::Mlp model{.widths = {data.feature_columns(), hidden(data), outputs(data)}};
-  const mt::Adam adam{.learning_rate = 1e-3f};
-  if (data.is_classification()) return f(model, mt::SoftmaxCrossEntropy{}, adam);
-  return f(model, mt::MeanSquaredError{}, adam);
-}
-
-static mt::Trainer<> make_trainer(const mt::Dataset& data, std::size_t threads, const mt::TrainerOptions& options) {
-  const mt::Cpu device{{.threads = threads}};
-  return with_parts(data, [&](const auto&... parts) { return mt::Trainer<>(device, parts..., options); });
-}
-
-// What all runs would take: memory for the largest batch, seconds for each.
-static void show_estimates(const mt::Dataset& data, std::size_t threads, const std::vector<std::size_t>& batches,
-                           std::size_t epochs, std::size_t repeats) {
-  const mt::Cpu device{{.threads = threads}};
-  mt::Estimate largest;
-  double seconds = 0;
-  std::printf("%6s %8s %10s %10s %10s\n", "batch", "steps", "us/step", "s/epoch", "s/run");
-  for (const std::size_t batch : batches) {
-    const mt::Estimate e = with_parts(data, [&](const auto&... parts) {
-      return mt::estimate(data, parts..., {.epochs = epochs, .batch_size = batch}, device);
-    });
-    std::printf("%6zu %8llu %10.2f %10.5f %10.4g\n", batch, static_cast<unsigned long long>(e.steps),
-                1e6 * e.seconds_per_step, e.seconds_per_epoch, e.seconds);
-    seconds += static_cast<double>(repeats) * e.seconds;
-    if (e.memory.total() >= largest.memory.total()) largest = e;
-  }
-  std::printf("\n%s\nabout %.3g s in all\n", mt::to_string(largest).c_str(), seconds);
-}
-
-// Trains once and adds what it took: medians over the epochs, and the loss on data never trained on.
-static void train_once(const mt::Split& data, std::size_t threads, const mt::TrainerOptions& options, Runs& runs) {
-  mt::Trainer trainer = make_trainer(data.train, threads, options);
-  const auto stop_after_interrupt = [&](const mt::EpochRecord&) {
-    if (examples::was_interrupted()) trainer.request_stop();
-  };
-  const mt::History history = trainer.fit(data.train, {.on_epoch = stop_after_interrupt});
+// {seconds of an epoch, steps of an epoch}: the median over as many epochs as take 50 ms or more.
+template <class Device>
+std::vector<double> time_epoch(const Net& net, const Device& device, std::size_t batch) {
+  mt::Trainer trainer = examples::make_trainer(net, device, {.epochs = 1, .batch_size = batch, .seed = 1});
   std::vector<double> seconds;
-  for (const mt::EpochRecord& epoch : history.epochs) seconds.push_back(epoch.seconds);
-  runs.steps = history.epochs.front().steps;
-  runs.epoch_s.push_back(mt::spread(seconds).median);
-  runs.step_us.push_back(1e6 * runs.epoch_s.back() / static_cast<double>(runs.steps));
-  runs.loss.push_back(trainer.evaluate(data.test).loss);
+  std::size_t steps = 0;
+  for (double all = 0; all < 0.05; all += seconds.back()) {
+    const mt::EpochRecord epoch = trainer.fit(net.data.train).epochs.front();
+    seconds.push_back(epoch.seconds);
+    steps = epoch.steps;
+  }
+  return {mt::spread(seconds).median, static_cast<double>(steps)};
 }
 
-// Prints the table and the line through the step times; writes them to the files that are named.
-static void show(const std::vector<Runs>& all, std::size_t samples, const std::string& csv, const std::string& json) {
-  examples::Table table({"batch_size", "steps", "step_us_median", "step_us_low", "step_us_high", "epoch_s_median",
-                         "epoch_s_low", "epoch_s_high", "samples_per_s_median", "final_loss_median", "final_loss_low",
-                         "final_loss_high"});
-  std::vector<double> batch, seconds;
-  std::printf("%6s %6s %10s %21s %10s %12s %10s %19s\n", "batch", "steps", "us/step", "(low to high)", "s/epoch",
-              "samples/s", "loss", "(low to high)");
-  for (const Runs& runs : all) {
-    const auto step = mt::spread(runs.step_us), epoch = mt::spread(runs.epoch_s);
-    const auto loss = mt::spread(runs.loss);
-    const double rate = static_cast<double>(samples) / epoch.median;
-    std::printf("%6zu %6zu %10.2f (%8.2f to %7.2f) %10.5f %12.0f %10.3g (%.2g to %.2g)\n", runs.batch, runs.steps,
-                step.median, step.low, step.high, epoch.median, rate, loss.median, loss.low, loss.high);
-    batch.push_back(static_cast<double>(samples) / static_cast<double>(runs.steps));  // the last one may be short
-    seconds.push_back(1e-6 * step.median);
-    table.add({static_cast<double>(runs.batch), static_cast<double>(runs.steps), step.median, step.low, step.high,
-               epoch.median, epoch.low, epoch.high, rate, loss.median, loss.low, loss.high});
-  }
-  std::string line = "null";
-  if (std::ranges::min(batch) < std::ranges::max(batch)) {
-    const mt::StepTime fit = mt::fit_step_time(batch, seconds);
-    std::printf("\nt(B) = t0 + B/r: t0 = %.2f us, r = %.4g samples/s, R2 = %.4f\n", 1e6 * fit.t0, fit.r, fit.r_squared);
-    if (fit.t0 > 0) {
-      std::printf("B_half = t0 r = %.1f samples: a step of that size reaches half of r\n", fit.half_batch());
-    } else {
-      std::printf(
-          "what a step costs whatever its size is lost in the noise: measure smaller batches too, --batches "
-          "1,2,4,...\n");
+// {seconds, epochs, steps} until the loss on held-out data is the target or less, NaN when it never is. It is looked at
+// after every 2,000 samples, or after every step where that is more; the looking is not timed.
+template <class Device>
+std::vector<double> time_to_target(const Net& net, const Device& device, std::size_t batch, std::size_t seed) {
+  using Clock = std::chrono::steady_clock;
+  mt::Trainer trainer =
+      examples::make_trainer(net, device, {.epochs = net.epochs, .batch_size = batch, .seed = seed + 1});
+  const std::size_t every = std::max<std::size_t>(1, 2'000 / batch);
+  std::vector<double> reached(3, examples::nan);
+  std::chrono::duration<double> trained{};
+  Clock::time_point start;
+  const auto on_step = [&](const mt::StepEvent& e) {
+    if (e.step % every != 0) return;
+    trained += Clock::now() - start;
+    if (trainer.evaluate(net.data.test).loss <= net.target) {
+      const double epochs =
+          static_cast<double>(e.epoch) + static_cast<double>(e.samples) / static_cast<double>(e.of_samples);
+      reached = {trained.count(), epochs, static_cast<double>(e.step)};
+      trainer.request_stop();
     }
-    line = examples::json_object(
-        {{"t0_us", 1e6 * fit.t0}, {"r", fit.r}, {"b_half", fit.half_batch()}, {"r2", fit.r_squared}});
+    start = Clock::now();
+  };
+  start = Clock::now();
+  trainer.fit(net.data.train, {.on_step = on_step});
+  return reached;
+}
+
+// Points {round, net, batch size}, in every second round backwards. Batches larger than the data are left out.
+static mt::Grid rounds_of(const std::vector<Net>& all, const std::vector<std::size_t>& batches, std::size_t rounds) {
+  std::vector<std::vector<double>> points;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    std::vector<std::vector<double>> one;
+    for (std::size_t net = 0; net < all.size(); ++net) {
+      for (const std::size_t batch : batches) {
+        if (batch > all[net].data.train.size()) continue;
+        one.push_back({static_cast<double>(round), static_cast<double>(net), static_cast<double>(batch)});
+      }
+    }
+    if (round % 2 == 1) std::ranges::reverse(one);
+    points.insert(points.end(), one.begin(), one.end());
   }
-  if (!csv.empty()) examples::write_file(csv, table.csv());
-  if (!json.empty()) examples::write_file(json, "{\"fit\": " + line + ", \"rows\": " + table.json() + "}\n");
+  return {{"round", "net", "batch_size"}, points};
+}
+
+// What all epochs would take, and the memory of the largest batch.
+template <class Device>
+void show_estimates(const std::vector<Net>& all, const std::vector<std::size_t>& batches, const Device& device) {
+  std::printf("%-18s %6s %8s %10s %10s %12s\n", "net", "batch", "steps", "us/step", "s/epoch", "memory, MB");
+  for (const Net& net : all) {
+    for (const std::size_t batch : batches) {
+      if (batch > net.data.train.size()) continue;
+      const mt::Estimate e = examples::with_parts(net, [&](const auto&... parts) {
+        return mt::estimate(net.data.train, parts..., {.epochs = 1, .batch_size = batch}, device);
+      });
+      std::printf("%-18s %6zu %8llu %10.2f %10.5f %12.1f\n", net.name.c_str(), batch,
+                  static_cast<unsigned long long>(e.steps), 1e6 * e.seconds_per_step, e.seconds_per_epoch,
+                  1e-6 * static_cast<double>(e.memory.total()));
+    }
+  }
+}
+
+// The values of a metric at one net and batch size, one of each round; without those not reached.
+static std::vector<double> values_at(const mt::Grid& grid, const mt::SweepResult& result, const char* metric,
+                                     std::size_t net, std::size_t batch) {
+  std::vector<double> values;
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    const mt::Point point = grid[i];
+    if (point.count("net") != net || point.count("batch_size") != batch) continue;
+    if (const double value = result.value(i, metric); !std::isnan(value)) values.push_back(value);
+  }
+  return values;
+}
+
+static std::string text(const char* format, auto... values) {
+  char buffer[400];
+  std::snprintf(buffer, sizeof buffer, format, values...);
+  return buffer;
+}
+
+// "12.3 ms"
+static std::string time_text(double seconds) {
+  return seconds < 1e-3 ? text("%.3g µs", 1e6 * seconds)
+         : seconds < 1  ? text("%.3g ms", 1e3 * seconds)
+                        : text("%.3g s", seconds);
+}
+
+// Rows of results.csv: time and throughput of each round, what it took to reach the target with each seed.
+static void add_results(examples::Experiment& experiment, const std::vector<Net>& all, const mt::Grid& grid,
+                        const mt::SweepResult& result, const char* repeat) {
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    const mt::Point point = grid[i];
+    const Net& net = all[point.count("net")];
+    const examples::Key key{{"model", net.name},
+                            {"batch_size", std::to_string(point.count("batch_size"))},
+                            {repeat, std::to_string(point.count("round"))}};
+    for (const std::string& metric : result.metrics) experiment.add(key, metric, result.value(i, metric));
+    if (std::string(repeat) != "round") continue;
+    const double seconds = result.value(i, "epoch_s"), steps = result.value(i, "steps_per_epoch");
+    experiment.add(key, "step_us", 1e6 * seconds / steps);
+    experiment.add(key, "samples_per_s", static_cast<double>(net.data.train.size()) / seconds);
+  }
+}
+
+// Fits t(B) = t0 + B/r to one net's medians and says what that means. The last batch of an epoch may be short, so B is
+// the mean over the steps. Returns the line, for the plot.
+static examples::Curve judge_time(examples::Experiment& experiment, const std::vector<Net>& all, std::size_t which,
+                                  const mt::Grid& grid, const mt::SweepResult& result,
+                                  const std::vector<std::size_t>& batches) {
+  const Net& net = all[which];
+  const double samples = static_cast<double>(net.data.train.size());
+  std::vector<double> asked, mean, seconds;
+  for (const std::size_t batch : batches) {
+    const std::vector<double> epochs = values_at(grid, result, "epoch_s", which, batch);
+    if (epochs.empty()) continue;
+    const double steps = static_cast<double>(steps_of(net, batch));
+    asked.push_back(static_cast<double>(batch));
+    mean.push_back(samples / steps);
+    seconds.push_back(mt::spread(epochs).median / steps);
+  }
+  examples::Curve line{net.name + ": t0 + B/r", asked, {}};
+  if (mean.size() < 3) return line;
+  const mt::StepTime fit = mt::fit_step_time(mean, seconds);
+  for (const double batch : mean) line.y.push_back(1e6 * fit.at(batch));
+  const std::string what = "t(B) = t0 + B/r, " + net.name;
+  experiment.fit(what, "t0", 1e6 * fit.t0, examples::nan, examples::nan, "µs");
+  experiment.fit(what, "r", fit.r, examples::nan, examples::nan, "samples/s");
+  experiment.fit(what, "B_half = t0 r", fit.half_batch(), examples::nan, examples::nan, "samples");
+  experiment.fit(what, "R²", fit.r_squared);
+  experiment.verdict(net.name + ": t(B) = t0 + B/r with R² > 0.98", text("R² = %.4f", fit.r_squared),
+                     fit.r_squared > 0.98, !experiment.quick());
+  const double gain = seconds.front() / mean.front() / (seconds.back() / mean.back());
+  experiment.verdict(net.name + ": the largest batch trains more samples per second than the smallest",
+                     text("%.3g times as many", gain), gain > 1);
+  const double half = fit.half_batch();
+  if (half > 0) {
+    experiment.reading(
+        text("%s: a step costs %.3g µs whatever its size, and what its samples take at %.3g million a second. "
+             "A batch of B_half = %.3g reaches half of that throughput, one of %.3g reaches 90 %%.",
+             net.name.c_str(), 1e6 * fit.t0, 1e-6 * fit.r, half, 9 * half));
+  } else {
+    experiment.reading(net.name + ": what a step costs whatever its size is lost in the noise of the measurement.");
+  }
+  return line;
+}
+
+// Which batch size came to the target first, and which never did.
+static void judge_target(examples::Experiment& experiment, const std::vector<Net>& all, std::size_t which,
+                         const mt::Grid& grid, const mt::SweepResult& result, const std::vector<std::size_t>& batches) {
+  const Net& net = all[which];
+  std::size_t quickest = 0;
+  double best = 0;
+  std::string never;
+  for (const std::size_t batch : batches) {
+    if (batch > net.data.train.size()) continue;
+    const std::vector<double> seconds = values_at(grid, result, "target_s", which, batch);
+    if (seconds.empty()) {
+      never += (never.empty() ? "" : ", ") + std::to_string(batch);
+    } else if (const double median = mt::spread(seconds).median; quickest == 0 || median < best) {
+      quickest = batch, best = median;
+    }
+  }
+  experiment.reading(
+      net.name + text(": a loss of %g on held-out data ", net.target) +
+      (quickest == 0 ? "was not reached" : text("was reached first with B = %zu, in ", quickest) + time_text(best)) +
+      (never.empty() ? "" : text("; within %zu epochs no run reached it with B = ", net.epochs) + never) + ".");
+}
+
+template <class Device>
+int run(examples::Experiment& experiment, const Device& device, const std::vector<Net>& all,
+        const std::vector<std::size_t>& batches, std::size_t rounds) {
+  const mt::Grid grid = rounds_of(all, batches, rounds), seeds = rounds_of(all, batches, experiment.seeds());
+  const auto timed = mt::run_sweep(
+      grid, {"epoch_s", "steps_per_epoch"},
+      [&](const mt::Point& p) { return time_epoch(all[p.count("net")], device, p.count("batch_size")); },
+      experiment.sweep_options("time", 1));
+  if (!timed.complete()) return experiment.finish();
+  const auto targets = mt::run_sweep(
+      seeds, {"target_s", "target_epochs", "target_steps"},
+      [&](const mt::Point& p) {
+        return time_to_target(all[p.count("net")], device, p.count("batch_size"), p.count("round"));
+      },
+      experiment.sweep_options("target", 1));
+  if (!targets.complete()) return experiment.finish();
+
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    const std::size_t steps = steps_of(all[grid[i].count("net")], grid[i].count("batch_size"));
+    wrong += timed.value(i, "steps_per_epoch") == static_cast<double>(steps) ? 0 : 1;
+  }
+  experiment.verdict("an epoch has ceil(N/B) steps", text("in %zu of %zu runs", grid.size() - wrong, grid.size()),
+                     wrong == 0);
+  add_results(experiment, all, grid, timed, "round");
+  add_results(experiment, all, seeds, targets, "seed");
+  examples::Plot plot{.x = "batch_size", .x_label = "batch size (samples)", .y_log = true, .series = {"model"}};
+  const auto draw = [&](const char* file, const char* title, const char* metric, const char* label) {
+    plot.file = file, plot.title = title, plot.y = metric, plot.y_label = label;
+    experiment.plot(plot);
+  };
+  draw("time_per_epoch", "Time per epoch", "epoch_s", "time per epoch (s)");
+  draw("throughput", "Samples trained per second", "samples_per_s", "throughput (samples/s)");
+  draw("time_to_target", "Time until the loss on held-out data is at its target", "target_s", "time to target (s)");
+  draw("epochs_to_target", "Passes over the data until the loss is at its target", "target_epochs", "epochs to target");
+  for (std::size_t i = 0; i < all.size(); ++i)
+    plot.theory.push_back(judge_time(experiment, all, i, grid, timed, batches));
+  for (std::size_t i = 0; i < all.size(); ++i) judge_target(experiment, all, i, seeds, targets, batches);
+  plot.lines = false;
+  draw("time_per_step", "Time per optimizer step, and t0 + B/r", "step_us", "time per step (µs)");
+  return experiment.finish();
 }
 
 int main(int argc, char** argv) try {
-  examples::Arguments arguments(argc, argv,
-                                "Time per step and per epoch, and the loss reached, against the batch size.");
-  const auto batches = arguments.numbers("--batches", "32,64,128,256,512,1024,2048,4096", "samples of one step");
-  const std::string folder = arguments.text("--data", "DIR", "Fashion-MNIST instead of 10 synthetic features");
-  const bool quick = arguments.flag("--quick", "few epochs, one run at each batch size");
-  const std::size_t epochs = arguments.number("--epochs", quick ? 5 : folder.empty() ? 100 : 5, "of one run");
-  const std::size_t repeats = arguments.number("--repeats", quick ? 1 : 3, "runs at each batch size");
-  const std::size_t threads = arguments.number("--threads", 1, "of the processor; 0: all there are", 0);
-  const std::uint64_t seed = arguments.number("--seed", 1, "of the first round; the next one has the next", 0);
-  const std::string csv = arguments.text("--csv", "FILE", "where to write the table");
-  const std::string json = arguments.text("--json", "FILE", "where to write the table and the line through it");
+  examples::Experiment experiment(
+      argc, argv,
+      {.name = "03_batch_size",
+       .question = "How does training time vary with batch size?",
+       .summary = "Time per step and per epoch, and to a target loss, against the batch size.",
+       .threads = 1});
+  examples::Arguments& arguments = experiment.arguments();
+  const bool quick = experiment.quick();
+  const auto batches = arguments.numbers(
+      "--batches", quick ? "1,4,16,64,256,1024,4096,16384" : "1,2,4,8,16,32,64,128,256,512,1024,2048,4096,8192,16384",
+      "samples of one step");
+  const std::size_t rounds = arguments.number("--rounds", quick ? 3 : 5, "timings at each batch size");
   const bool dry_run = arguments.dry_run();
-  if (arguments.help_shown()) return examples::ok;
+  if (experiment.help_shown()) return examples::ok;
 
-  const mt::Split data = folder.empty()
-                             ? mt::split(mt::synthetic_regression({.samples = 250'000, .features = 10, .seed = 1}))
-                             : examples::load_images(folder);
-  std::printf("%zu-%zu-%zu, Adam, learning rate 0.001, on %s\n", data.train.feature_columns(), hidden(data.train),
-              outputs(data.train), mt::describe_device(mt::Cpu{{.threads = threads}}).c_str());
-  std::printf("%zu epochs of %zu samples at every batch size, %zu times\n\n", epochs, data.train.size(), repeats);
-  if (dry_run) {
-    show_estimates(data.train, threads, batches, epochs, repeats);
+  const std::vector<Net> all = examples::nets(experiment.data(), quick);
+  for (const Net& net : all) {
+    experiment.setting(net.name, text("%zu samples, learning rate %g, target %g within %zu epochs",
+                                      net.data.train.size(), static_cast<double>(net.rate), net.target, net.epochs));
+  }
+  std::string list;
+  for (const std::size_t batch : batches) list += (list.empty() ? "" : ", ") + std::to_string(batch);
+  experiment.setting("batch sizes", list);
+  experiment.setting("rounds", std::to_string(rounds));
+  experiment.setting("threads", std::to_string(experiment.threads()));
+  const auto work = [&](const auto& device) -> int {
+    if (!dry_run) return run(experiment, device, all, batches, rounds);
+    show_estimates(all, batches, device);
     return examples::ok;
-  }
-  std::vector<Runs> all;
-  for (const std::size_t batch : batches) all.push_back({.batch = batch});
-  for (const std::string& file : {csv, json}) {
-    if (!file.empty()) examples::write_file(file, "");  // better to fail now than after the runs
-  }
-  examples::Progress progress;
-  examples::listen_for_interrupt();
-  for (std::size_t run = 0; run < repeats * all.size(); ++run) {
-    const std::size_t round = run / all.size(), i = run % all.size();
-    Runs& runs = all[round % 2 == 0 ? i : all.size() - 1 - i];  // there and back again
-    if (progress.due()) {
-      progress.show(static_cast<double>(run) / static_cast<double>(repeats * all.size()),
-                    "round " + std::to_string(round + 1) + ", batch size " + std::to_string(runs.batch));
-    }
-    train_once(data, threads, {.epochs = epochs, .batch_size = runs.batch, .seed = seed + round}, runs);
-    if (examples::was_interrupted()) return examples::interrupted_code();
-  }
-  progress.clear();
-  show(all, data.train.size(), csv, json);
+  };
+  if (experiment.device() == "cpu") return work(mt::Cpu{{.threads = experiment.threads()}});
+  return mt::with_device(experiment.device(), work);
 } catch (const std::exception& error) {
   return examples::report(error);
 }

@@ -70,7 +70,7 @@ static double measure(const Case& one, std::size_t batch, double seconds) {
 
 // Prints the table and writes it to the file that is named.
 static void show(const std::vector<Case>& all, const std::vector<std::size_t>& batches, const std::string& csv) {
-  std::string text = "source,transform,workers,batch_size,samples_per_s_median,samples_per_s_low,samples_per_s_high\n";
+  std::string text = "source,transform,workers,batch_size,round,metric,value\n";
   std::printf("%-7s %-12s %7s", "source", "transform", "workers");
   for (const std::size_t batch : batches) std::printf(" %9s", ("B = " + std::to_string(batch)).c_str());
   std::printf("\n");
@@ -79,9 +79,11 @@ static void show(const std::vector<Case>& all, const std::vector<std::size_t>& b
     for (std::size_t i = 0; i < batches.size(); ++i) {
       const mt::Spread rate = mt::spread(one.rates[i]);
       std::printf(" %9.0f", rate.median);
-      text += one.source + "," + one.transform + "," + std::to_string(one.workers) + "," + std::to_string(batches[i]) +
-              "," + examples::number(rate.median) + "," + examples::number(rate.low) + "," +
-              examples::number(rate.high) + "\n";
+      for (std::size_t round = 0; round < one.rates[i].size(); ++round) {
+        text += one.source + "," + one.transform + "," + std::to_string(one.workers) + "," +
+                std::to_string(batches[i]) + "," + std::to_string(round) + ",samples_per_s," +
+                examples::number(one.rates[i][round]) + "\n";
+      }
     }
     std::printf("\n");
   }
@@ -95,7 +97,8 @@ int main(int argc, char** argv) try {
   const std::size_t samples = arguments.number("--samples", 20'000, "images, in memory and in a file");
   const std::size_t repeats = arguments.number("--repeats", 3, "measurements of each");
   const std::size_t milliseconds = arguments.number("--milliseconds", 30, "that one measurement takes");
-  const std::string csv = arguments.text("--csv", "FILE", "where to write the table, for tools/plot data_loading");
+  const std::string csv =
+      arguments.text("--csv", "FILE", "where to write all rates, for tools/plot FILE --x batch_size --y samples_per_s");
   if (arguments.help_shown()) return examples::ok;
   if (!csv.empty()) examples::write_file(csv, "");  // better to fail now than after the runs
 

@@ -1,4 +1,4 @@
-# Sourced by tools/test and tools/demo: sees what is missing and installs it, by Debian's package names.
+# Sourced by tools/test, tools/demo and tools/experiments: sees what is missing and installs it, by Debian's package names.
 
 has_header() { echo "#include <$1>" | g++ -E -x c++ - -o /dev/null; }
 
@@ -60,4 +60,14 @@ install_missing() {
     echo "error: $package was installed, but what it brings is still not found" >&2
     return 1
   done
+}
+
+# build_examples FOLDER TARGET...: configures the project there and builds these programs, quick ones, without nvcc.
+build_examples() {
+  local folder=$1
+  shift
+  mkdir -p "$folder"
+  cmake -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMINITRAIN_BUILD_TESTS=OFF -DMINITRAIN_BUILD_BENCHMARKS=OFF \
+    -DMINITRAIN_CUDA=OFF >"$folder/configure.log" || { cat "$folder/configure.log" && return 1; }
+  cmake --build "$folder" --parallel --target "$@"
 }

@@ -133,6 +133,7 @@ class Experiment {
       return interrupted_code();
     }
     for (const Plot& plot : summary_.plots) check(plot, results_);
+    for (const Plot& plot : summary_.plots) print_plot(plot, results_);
     summary_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     print_findings(summary_);
     if (!folder_.none()) {

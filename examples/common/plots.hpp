@@ -19,10 +19,13 @@ struct Curve {
 /// A metric against a key column. A line for each combination of what the columns in `series` hold; a point is the
 /// middle of the runs that differ in the other columns, seeds mostly, and the bars are their spread.
 struct Plot {
-  std::string file, title;  // "time_per_step" makes time_per_step.png and time_per_step.svg
-  std::string x, x_label;   // a key column of numbers; labels have their units: "batch size (samples)"
+  std::string file = {};  // "time_per_step" makes time_per_step.png and time_per_step.svg
+  std::string title = {};
+  std::string x = {};        // a key column of numbers
+  std::string x_label = {};  // with its unit: "batch size (samples)"
   bool x_log = true;
-  std::string y, y_label;  // a metric
+  std::string y = {};  // a metric
+  std::string y_label = {};
   bool y_log = false;
   std::vector<std::string> series = {};                         // key columns
   std::vector<std::pair<std::string, std::string>> where = {};  // only rows with these key values

@@ -28,6 +28,12 @@ inline std::string csv_field(const std::string& text) {
 
 class Results {
  public:
+  struct Row {
+    Key key;
+    std::string metric;
+    double value;
+  };
+
   /// NaN: not reached.
   void add(const Key& key, const std::string& metric, double value) {
     for (const auto& [name, text] : key) {
@@ -39,7 +45,12 @@ class Results {
     metrics_.insert(metric);
     rows_.push_back({key, metric, value});
   }
-  bool empty() const { return rows_.empty(); }
+  const std::vector<Row>& rows() const { return rows_; }
+  /// What the row's key has in a column; empty where it does not name it.
+  static std::string field(const Row& row, const std::string& column) {
+    const auto found = std::ranges::find(row.key, column, &Key::value_type::first);
+    return found == row.key.end() ? std::string() : found->second;
+  }
   bool has_column(const std::string& name) const { return std::ranges::find(columns_, name) != columns_.end(); }
   bool has_metric(const std::string& name) const { return metrics_.contains(name); }
 
@@ -50,21 +61,13 @@ class Results {
     for (const std::string& column : columns_) text += csv_field(column) + ",";
     text += "metric,value\n";
     for (const Row& row : rows_) {
-      for (const std::string& column : columns_) {
-        const auto found = std::ranges::find(row.key, column, &Key::value_type::first);
-        text += (found == row.key.end() ? "" : csv_field(found->second)) + ",";
-      }
+      for (const std::string& column : columns_) text += csv_field(field(row, column)) + ",";
       text += csv_field(row.metric) + "," + (std::isnan(row.value) ? "not reached" : shortest(row.value)) + "\n";
     }
     return text;
   }
 
  private:
-  struct Row {
-    Key key;
-    std::string metric;
-    double value;
-  };
   std::vector<std::string> columns_;
   std::set<std::string> metrics_;
   std::vector<Row> rows_;

@@ -3,7 +3,7 @@
 // (summary.json).
 
 #include "machine.hpp"
-#include "plots.hpp"
+#include "plot_table.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -88,31 +88,29 @@ inline void print_settings(const Summary& s) {
   std::fflush(stdout);
 }
 
-inline std::string rounded(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
+/// "t0 = 1.25 µs (1.2 to 1.3)"
+inline std::string fit_text(const Fit& fit) {
+  if (std::isnan(fit.value)) return fit.parameter + " not found";
+  std::string text = fit.parameter + " = " + rounded(fit.value) + (fit.unit.empty() ? "" : " " + fit.unit);
+  if (std::isfinite(fit.low) && std::isfinite(fit.high)) {
+    text += " (" + rounded(fit.low) + " to " + rounded(fit.high) + ")";
+  }
   return text;
 }
 
-/// Fits, readings and verdicts.
+/// Fits, a line for all parameters of one; readings and verdicts.
 inline void print_findings(const Summary& s) {
-  for (const Fit& fit : s.fits) {
-    std::printf("%s: %s = %s", fit.what.c_str(), fit.parameter.c_str(),
-                std::isnan(fit.value) ? "not found" : rounded(fit.value).c_str());
-    if (!fit.unit.empty()) std::printf(" %s", fit.unit.c_str());
-    if (std::isfinite(fit.low) && std::isfinite(fit.high)) {
-      std::printf(" (%s to %s)", rounded(fit.low).c_str(), rounded(fit.high).c_str());
-    }
-    std::printf("\n");
+  for (std::size_t i = 0; i < s.fits.size(); ++i) {
+    const bool first = i == 0 || s.fits[i].what != s.fits[i - 1].what;
+    const bool last = i + 1 == s.fits.size() || s.fits[i].what != s.fits[i + 1].what;
+    std::printf("%s%s%s", first ? (s.fits[i].what + ": ").c_str() : ", ", fit_text(s.fits[i]).c_str(),
+                last ? "\n" : "");
   }
   for (const std::string& reading : s.readings) std::printf("\n%s\n", reading.c_str());
   if (!s.verdicts.empty()) std::printf("\n");
   for (const Verdict& v : s.verdicts) {
-    std::printf("%-6s expected: %s; found: %s\n",
-                v.holds     ? "holds"
-                : v.decides ? "FAILS"
-                            : "(not)",
-                v.expected.c_str(), v.found.c_str());
+    const char* const word = v.holds ? "holds" : v.decides ? "FAILS" : "(not)";
+    std::printf("%-6s expected: %s; found: %s\n", word, v.expected.c_str(), v.found.c_str());
   }
 }
 

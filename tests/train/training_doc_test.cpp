@@ -1,5 +1,7 @@
 // The programs of docs/training.md, but for its table of optimizers: all of their lines stand here, compile and run.
 
+#include <minitrain/experiment/fits.hpp>
+#include <minitrain/experiment/sweep.hpp>
 #include <minitrain/io/dlpack_import.hpp>
 #include <minitrain/io/npy_write.hpp>
 #include <minitrain/train/csv_log.hpp>
@@ -103,6 +105,28 @@ std::printf("%s\n", to_string(noisy.noise_scale()).c_str());
   return whole.status == mt::RunStatus::finished && history.epochs.size() == 1 ? 0 : 1;
 }
 
+double sweep() {
+  const mt::Dataset data = mt::synthetic_classification({.samples = 200, .features = 4, .classes = 3, .seed = 1});
+  const mt::Split parts = mt::split(data, {.test_fraction = 0.2, .seed = 1});
+  const mt::Dataset &train = parts.train, &test = parts.test;
+  const mt::Sequential model{mt::Dense{4, 3}};
+const mt::Grid grid({{"batch_size", {8, 16, 32}}, {"seed", {0, 1}}});
+const auto run = [&](const mt::Point& point) {
+  mt::Trainer<> one{mt::Cpu{{.threads = 1}}, model, mt::SoftmaxCrossEntropy{}, mt::SGD{.learning_rate = 0.1},
+                    {.epochs = 3, .batch_size = point.count("batch_size"), .seed = point.count("seed")}};
+  one.fit(train);
+  return std::vector<double>{static_cast<double>(one.steps()), one.evaluate(test).loss};
+};
+const mt::SweepResult result = mt::run_sweep(grid, {"steps", "loss"}, run, {.journal = "sweep.jsonl", .settings = "epochs=3"});
+std::vector<double> batch, steps;
+for (std::size_t i = 0; i < grid.size(); ++i) {
+  batch.push_back(grid[i]["batch_size"]);
+  steps.push_back(result.value(i, "steps"));
+}
+std::printf("steps fall with the batch to the power of %.2f\n", mt::fit_log_log(batch, steps).slope);
+  return mt::fit_log_log(batch, steps).slope;
+}
+
 }  // namespace
 // clang-format on
 
@@ -113,6 +137,7 @@ TEST_CASE("the programs of docs/training.md compile and run", "[train]") {
   CHECK_NOTHROW(programs());
   const std::size_t files = folder.count();
   CHECK(rules() == 0);
+  CHECK(sweep() == test::Approx(-1).margin(0.05));
   std::filesystem::current_path(before);
   CHECK(files == 7);
   const std::string ours = test::read_all(source.string());
@@ -129,5 +154,5 @@ TEST_CASE("the programs of docs/training.md compile and run", "[train]") {
       ++lines;
     }
   }
-  CHECK(lines == 53);
+  CHECK(lines == 67);
 }

@@ -6,14 +6,21 @@ import shutil
 import subprocess
 import textwrap
 
-try:
-    import matplotlib
+matplotlib = pyplot = ticker = None  # until load()
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as pyplot
-    import matplotlib.ticker as ticker
-except ImportError:
-    pyplot = None
+
+def load():
+    """Whether there is matplotlib. It takes a second to come, so it is not asked for before something is to be drawn."""
+    global matplotlib, pyplot, ticker
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot, ticker
+    except ImportError:
+        pyplot = None
+    return pyplot is not None
+
 
 # Colours that people who see red and green alike can tell apart (Okabe and Ito 2008), yellow left out. In the report
 # they are variables, so that it can be dark: see report.py.
@@ -114,23 +121,27 @@ def draw_series(ax, series, plot):
 
 
 def draw_theory(ax, series, theory):
-    """Dashed; in the colour of the line whose label it begins with."""
+    """Dashed. A curve whose label begins with that of a line has its colour; the rest of the label is in the legend once,
+    for all of them. Returns those rests."""
+    rests = []
     for curve in theory:
-        colour = INK
+        colour, label = INK, curve["label"]
         for i, one in enumerate(series):
             if one.label and curve["label"].startswith(one.label):
-                colour = colour_of(i, series)
-        label = curve["label"] if all(curve["label"] != one.label for one in series) else None
-        ax.plot(numbers(curve["x"]), numbers(curve["y"]), "--", color=colour, linewidth=1.2, label=label, zorder=2)
+                colour, label = colour_of(i, series), None
+                rests.append(curve["label"][len(one.label) :].strip(" ,:") or "theory")
+                break
+        ax.plot(numbers(curve["x"]), numbers(curve["y"]), "--", color=colour, linewidth=1.3, label=label, zorder=2)
+    return list(dict.fromkeys(rests))
 
 
-def legend(ax, series, plot, hollow, none):
+def legend(ax, rests, hollow, none):
     """Above the axes, where it hides nothing."""
     handles, labels = ax.get_legend_handles_labels()
     line = matplotlib.lines.Line2D
-    if any(curve["label"] == one.label for curve in plot["theory"] for one in series):
-        handles.append(line([], [], color=INK, linestyle="--", linewidth=1.2))
-        labels.append("theory")
+    for rest in rests:
+        handles.append(line([], [], color=INK, linestyle="--", linewidth=1.3))
+        labels.append(rest)
     if hollow:
         handles.append(line([], [], color=INK, linestyle="", marker="o", markersize=4.5, markerfacecolor=PAPER))
         labels.append("not every run got there")
@@ -139,7 +150,7 @@ def legend(ax, series, plot, hollow, none):
         labels.append("no run got there")
     if labels:
         longest = max(len(label) for label in labels)
-        columns = 1 if longest > 30 else 2 if longest > 15 else 3
+        columns = 1 if longest > 26 else 2 if longest > 12 else 3
         ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncol=columns, frameon=False,
                   fontsize=9, handlelength=1.8, columnspacing=1.2, borderaxespad=0.2, labelspacing=0.35)
     return len(labels)
@@ -154,9 +165,9 @@ def style():
 
 def draw_matplotlib(plot, series, stem):
     with pyplot.rc_context(style()):
-        figure, ax = pyplot.subplots(figsize=(5.4, 3.9), layout="constrained")
+        figure, ax = pyplot.subplots(figsize=(4.7, 3.7), layout="constrained")
         hollow, none = draw_series(ax, series, plot)
-        draw_theory(ax, series, plot["theory"])
+        rests = draw_theory(ax, series, plot["theory"])
         xs = [x for one in series for x, _ in one.points]
         if plot["x_log"]:
             ax.set_xscale("log", base=2 if all(is_power_of_two(x) for x in xs) else 10)
@@ -172,10 +183,10 @@ def draw_matplotlib(plot, series, stem):
         ax.set_ylabel(plot["y_label"])
         ax.grid(True)
         ax.set_axisbelow(True)
-        rows = legend(ax, series, plot, hollow, none)
-        figure.set_figheight(3.9 + 0.1 * rows)
-        figure.suptitle("\n".join(textwrap.wrap(plot["title"], 52)), x=0.01, ha="left", fontsize=11, fontweight="bold")
-        figure.savefig(f"{stem}.png", dpi=150, facecolor=PAPER)
+        rows = legend(ax, rests, hollow, none)
+        figure.set_figheight(3.7 + 0.1 * rows)
+        figure.suptitle("\n".join(textwrap.wrap(plot["title"], 44)), x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.savefig(f"{stem}.png", dpi=160, facecolor=PAPER)
         figure.savefig(f"{stem}.svg", facecolor=PAPER, metadata={"Date": None})
         pyplot.close(figure)
     return [f"{stem}.png", f"{stem}.svg"]
@@ -220,7 +231,7 @@ def as_text(plot, series):
 
 def draw(plot, series, stem):
     """Draws STEM.png and STEM.svg, or writes STEM.txt where nothing can draw. Returns the files."""
-    if pyplot:
+    if pyplot or load():
         return draw_matplotlib(plot, series, stem)
     if shutil.which("gnuplot"):
         return draw_gnuplot(plot, series, stem)

@@ -30,6 +30,7 @@ figure svg.plain { background: #fff; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--grid); }
 thead th { white-space: nowrap; }
+th[colspan] { padding-top: .9rem; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 ul.verdicts { list-style: none; padding: 0; }
 ul.verdicts li { padding: .45rem .8rem; margin: .4rem 0; background: var(--box); border-left: 4px solid var(--good); }
@@ -53,10 +54,10 @@ def shown(value):
         return "not reached"
     if math.isinf(value):
         return "no limit" if value > 0 else "-no limit"
-    if value == round(value) and abs(value) < 1e9:
+    if value == round(value) and abs(value) < 1e6:
         return f"{value:,.0f}"
     if 1e3 <= abs(value) < 1e9:
-        return f"{value:,.0f}"
+        return f"{float(f'{value:.4g}'):,.0f}"
     digits = f"{value:.4g}"
     if "e" in digits:
         mantissa, exponent = digits.split("e")
@@ -151,17 +152,18 @@ def verdict_list(verdicts):
 
 
 def fit_table(fits):
-    rows = []
+    """A heading for each fit, its parameters below."""
+    lines, what = [], None
     for fit in fits:
+        if fit["what"] != what:
+            what = fit["what"]
+            lines.append(f'<tr><th colspan="3">{text(what)}</th></tr>')
+        value = "not found" if fit["value"] is None else f"{shown(fit['value'])} {text(fit['unit'])}"
         interval = ""
         if fit["low"] is not None and fit["high"] is not None:
-            interval = f"{shown(fit['low'])} to {shown(fit['high'])}"
-        value = "not found" if fit["value"] is None else shown(fit["value"])
-        rows.append([text(fit["what"]), text(fit["parameter"]), value, text(fit["unit"]), interval])
-    head = ["fit", "parameter", "value", "unit", "interval"]
-    if not any(row[4] for row in rows):
-        head, rows = head[:4], [row[:4] for row in rows]
-    return rows_table(head, rows)
+            interval = f'<span class="soft">{shown(fit["low"])} to {shown(fit["high"])}</span>'
+        lines.append(f"<tr><td>{text(fit['parameter'])}</td><td>{value}</td><td>{interval}</td></tr>")
+    return '<div class="scroll"><table>\n' + "\n".join(lines) + "</table></div>"
 
 
 def report(summary, results, pictures):

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -94,6 +95,8 @@ class Grid {
     }
     take_names(std::move(names));
   }
+  /// The same of {{"batch_size", {32, 64}}, ...} as it stands: braces find this one before any other constructor.
+  explicit Grid(std::initializer_list<Axis> axes) : Grid(std::vector<Axis>(axes)) {}
   /// One value for each name in every point. Throws OptionError: no names or points, a point with more or fewer values
   /// or with NaN, a name that is empty or there twice, more than most_points.
   Grid(std::vector<std::string> names, std::vector<std::vector<double>> points) : points_(std::move(points)) {

@@ -68,7 +68,7 @@ inline std::optional<std::vector<double>> take_reals(std::string_view& text, std
 ///   {"point":2,"at":[64,0],"values":[0.25,null]}
 ///
 /// A point is written whole, with one call of the system, before the sweep goes on: a crash of the program loses those
-/// in progress, and one of the machine those of its last seconds. A last line that does not end is dropped. One process
+/// in progress, and one of the machine those of the last second. A last line that does not end is dropped. One process
 /// at a time has the file (flock), where the file system has locks.
 class SweepJournal {
  public:
@@ -106,9 +106,6 @@ class SweepJournal {
     append_reals(line, values);
     write(line + "}\n");
   }
-
-  /// Makes sure of the last points too. Throws DataError (io_error).
-  void close() { sync(); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -161,11 +158,14 @@ class SweepJournal {
     while (i + 1 < head.size() && line.starts_with(head[i])) line.remove_prefix(head[i++].size());
     const std::string& wanted = head[i];
     // Names and settings hold no quote that is not escaped, so what looks like the next key is it.
-    const std::size_t next = i + 1 < head.size() ? line.find(head[i + 1].substr(0, head[i + 1].find(':'))) : line.npos;
+    const std::string_view next_key = i + 1 < head.size() ? std::string_view(head[i + 1]) : "";
+    const std::size_t colon = next_key.find(':');
+    std::size_t end = colon == next_key.npos ? line.npos : line.find(next_key.substr(0, colon + 1));
+    if (end == line.npos && line.ends_with('}')) end = line.size() - 1;
     const std::string name = wanted.size() > 2 ? wanted.substr(2, wanted.find('"', 2) - 2) : "end";
     throw DataError(ErrorCode::state_mismatch,
                     {io::shown(file_.path()), ": the journal of another sweep: ", name, ": wanted ",
-                     shown_value(wanted), ", found ", shown_value(line.substr(0, next)),
+                     shown_value(wanted), ", found ", shown_value(line.substr(0, end)),
                      ": give this sweep another journal, or delete this one to begin anew"});
   }
   static std::string shown_value(std::string_view field) {
@@ -213,9 +213,7 @@ class SweepJournal {
       io::fail_io(file_.path(),
                   "cannot add a point: what was finished before is kept, and the same sweep goes on from it", error);
     }
-    if (Clock::now() - synced_ >= std::chrono::seconds(1)) sync();
-  }
-  void sync() {
+    if (Clock::now() - synced_ < std::chrono::seconds(1)) return;
     file_.sync();
     synced_ = Clock::now();
   }

@@ -90,7 +90,7 @@ struct StepTime {
 /// above 0. Throws DataError: count_mismatch, empty_data, non_finite, bad_number.
 inline StepTime fit_step_time(const std::vector<double>& batch, const std::vector<double>& seconds) {
   detail::check_pairs(batch, seconds, 2, "fit_step_time", "batch", "seconds");
-  const double unit = *std::max_element(seconds.begin(), seconds.end());  // so that no square overflows or vanishes
+  const double unit = *std::min_element(seconds.begin(), seconds.end());  // so that no weight overflows
   std::vector<double> weight, fitted;
   for (const double t : seconds) weight.push_back(unit / t * (unit / t));
   const detail::Line line = detail::weighted_line(batch, seconds, weight);

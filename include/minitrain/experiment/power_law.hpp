@@ -46,7 +46,7 @@ class PowerLawShape {
     for (const double x : log_x_) {
       const double power = std::exp(-b * x);
       slopes.push_back({-power * x / (power + q), q / (power + q)});
-      for (const std::size_t k : {0, 1}) mean[k] += slopes.back()[k] / n;
+      mean[0] += slopes.back()[0] / n, mean[1] += slopes.back()[1] / n;
     }
     double bb = 0, bq = 0, qq = 0, rb = 0, rq = 0;
     for (std::size_t i = 0; i < log_x_.size(); ++i) {
@@ -86,7 +86,8 @@ inline PowerLaw fit_power_law(const std::vector<double>& n, const std::vector<do
   for (double log_b = -4; log_b <= 2; log_b += 0.375) {
     for (double log_q = -8; log_q <= 8; log_q += 0.75) better(std::exp(log_b), log_q);
   }
-  for (double damping = 1e-3; damping < 1e12;) {
+  double damping = 1e-3;
+  for (int i = 0; i < 200 && damping < 1e12; ++i) {
     const auto [db, dq] = shape.step(b, q, damping);
     damping = better(b + db, std::log(q) + dq) ? std::max(damping / 8, 1e-12) : damping * 4;
   }

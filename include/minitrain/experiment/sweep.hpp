@@ -64,7 +64,6 @@ class Sweep {
     work();
     for (std::thread& thread : threads) thread.join();
     if (error_) std::rethrow_exception(error_);
-    if (journal_) journal_->close();
     return std::move(result_);
   }
 
