@@ -275,7 +275,9 @@ TEST_CASE("settings of any bytes are told apart", "[threads]") {
     std::filesystem::remove(journal);
     mt::run_sweep(grid, {"y"}, one, {.journal = journal, .settings = settings});
     CHECK(mt::run_sweep(grid, {"y"}, one, {.journal = journal, .settings = settings}).complete());
-    CHECK_THROWS_AS(mt::run_sweep(grid, {"y"}, one, {.journal = journal, .settings = settings + "\xfd"}),
-                    mt::DataError);
+    const std::string as_long = settings.substr(0, settings.size() - 1) + "\xfd";
+    for (const std::string& other : {as_long, settings + "\xfd", settings + "x"}) {
+      CHECK_THROWS_AS(mt::run_sweep(grid, {"y"}, one, {.journal = journal, .settings = other}), mt::DataError);
+    }
   }
 }

@@ -110,6 +110,14 @@ TEST_CASE("when the function throws, others finish their points and the first ex
   CHECK(again.size() == 99);
   CHECK(std::ranges::find(again, 1u) == again.end());
 
+  const auto two = [&](const mt::Point& point) -> std::vector<double> {  // the later one is in progress, and throws too
+    if (point.index() < 2) both.arrive_and_wait();
+    if (point.index() == 0) throw std::range_error("first");
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    throw std::runtime_error("second");
+  };
+  CHECK_THROWS_AS(mt::run_sweep(grid, three, two, {.workers = 2}), std::range_error);
+
   const auto number = [](const mt::Point&) -> std::vector<double> { throw 42; };
   CHECK_THROWS_AS(mt::run_sweep(grid, three, number, {.workers = 7}), int);
 }

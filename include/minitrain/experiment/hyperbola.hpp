@@ -68,10 +68,11 @@ inline Hyperbola fit_steps(const std::vector<double>& batch, const std::vector<d
   const auto shape = [&](double v) {
     return detail::hyperbola_shape(1 / (1 + std::exp(v)), 1 / (1 + std::exp(-v)), x, log_steps);
   };
-  constexpr double last = 24, step = 0.25;
-  double best = -last;
-  for (double v = -last; v <= last; v += step) {
-    if (shape(v).squares < shape(best).squares) best = v;
+  constexpr double step = 0.25;
+  double best = 0, least = std::numeric_limits<double>::infinity();
+  for (int i = -96; i <= 96; ++i) {  // B_crit from 4e-11 to 3e10 of the middle
+    const double squares = shape(i * step).squares;
+    if (squares < least) best = i * step, least = squares;
   }
   best = detail::smallest([&](double v) { return shape(v).squares; }, best - step, best + step);
   detail::HyperbolaShape found = shape(best);

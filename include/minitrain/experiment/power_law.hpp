@@ -83,8 +83,8 @@ inline PowerLaw fit_power_law(const std::vector<double>& n, const std::vector<do
     b = other_b, q = std::exp(log_q), least = squares;
     return true;
   };
-  for (double log_b = -4; log_b <= 2; log_b += 0.375) {
-    for (double log_q = -8; log_q <= 8; log_q += 0.75) better(std::exp(log_b), log_q);
+  for (int i = -11; i <= 5; ++i) {  // b from 1/60 to 7
+    for (int k = -11; k <= 11; ++k) better(std::exp(0.375 * i), 0.75 * k);
   }
   double damping = 1e-3;
   for (int i = 0; i < 200 && damping < 1e12; ++i) {

@@ -153,14 +153,14 @@ class Sweep {
 ///
 ///   const SweepResult result = run_sweep(grid, {"loss", "steps"}, [&](const Point& point) {
 ///     Trainer trainer{Cpu{{.threads = 1}}, model, loss, Adam{}, {.batch_size = point.count("batch_size")}};
-///     const History history = trainer.fit(data.train);
+///     trainer.fit(data.train);
 ///     return std::vector<double>{trainer.evaluate(data.test).loss, static_cast<double>(trainer.steps())};
 ///   }, {.journal = "sweep.jsonl"});
 ///
-/// When f throws, no other point is begun, those in progress are finished and kept, and the first exception is thrown
-/// once all threads have ended. Throws also OptionError (metrics without names, or two with one), DataError
-/// (count_mismatch: f gave more or fewer values; those of SweepJournal: a journal of another sweep, one in use, a full
-/// disk).
+/// When f throws, no other point is begun, those in progress are finished, and the first exception is thrown once all
+/// threads have ended; what was finished is in the journal. Throws also OptionError (metrics without names, or two with
+/// one), DataError (count_mismatch: f gave more or fewer values; those of SweepJournal: a journal of another sweep, one
+/// in use, a full disk).
 template <class F>
 SweepResult run_sweep(const Grid& grid, std::vector<std::string> metrics, F&& f, const SweepOptions& options = {}) {
   const detail::SweepFunction function = [&f](const Point& point) { return std::vector<double>(f(point)); };
