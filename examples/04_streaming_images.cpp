@@ -11,10 +11,9 @@
 #include "common/format.hpp"
 #include "common/on_device.hpp"
 #include "common/striped_images.hpp"
-#include "common/temporary_file.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <optional>
 
 namespace mt = minitrain;
 
@@ -33,8 +32,8 @@ struct Task {
 enum Way { streamed = 0, whole = 1, by_samples = 2 };
 constexpr const char* way_names[] = {"streamed", "in memory", "streamed by samples"};
 
-// A child process has said what was wrong.
-struct ChildFailed {
+// It has been said what was wrong.
+struct Failed {
   int exit_code;
 };
 
@@ -103,7 +102,7 @@ static bool refuses_all(const Task& task, std::uint64_t count) {
       return {0};
     }
   });
-  if (tried.exit_code != examples::ok) throw ChildFailed{tried.exit_code};
+  if (tried.exit_code != examples::ok) throw Failed{tried.exit_code};
   return tried.values[0] == 0;
 }
 
@@ -209,7 +208,6 @@ int main(int argc, char** argv) try {
   task.epochs = arguments.number("--epochs", 1, "passes over the images");
   task.batch = arguments.number("--batch", 32, "images of one optimizer step");
   if (experiment.help_shown()) return examples::ok;
-  if (!experiment.data().empty()) throw examples::UsageError("--data: these images are made here: leave it out");
 
   const std::uint64_t bytes = images * examples::image_bytes;
   experiment.setting("images", examples::format("%llu, %.1f MB, %s", static_cast<unsigned long long>(images),
@@ -219,20 +217,16 @@ int main(int argc, char** argv) try {
   experiment.setting(
       "network", examples::format("%zu-16-%zu, SGD, rate 0.005, batches of %zu, %zu epoch(s)", examples::image_bytes,
                                   examples::image_classes, task.batch, task.epochs));
-  const examples::TemporaryFile temporary, temporary_labels;
-  if (!no_file) {
-    const std::string kept = folder + "/striped-" + std::to_string(images);
-    task.images = folder.empty() ? temporary.path() : kept + "-images-idx4-ubyte";
-    task.labels = folder.empty() ? temporary_labels.path() : kept + "-labels-idx1-ubyte";
-    if (folder.empty() || access(task.labels.c_str(), F_OK) != 0) {
-      examples::Progress progress;
-      examples::write_images(task.images, task.labels, images, [&](std::uint64_t done) {
-        if (progress.due()) progress.show(static_cast<double>(done) / static_cast<double>(images), "writing images");
-        if (examples::was_interrupted()) throw ChildFailed{examples::interrupted_code()};
-      });
-      progress.clear();
-    }
-  }
+  const auto options = experiment.sweep_options("runs", 1);
+  examples::Progress progress;
+  const auto at_image = [&](std::uint64_t done) {
+    if (progress.due()) progress.show(static_cast<double>(done) / static_cast<double>(images), "writing images");
+    if (examples::was_interrupted()) throw Failed{examples::interrupted_code()};
+  };
+  std::optional<examples::ImageFiles> files;
+  if (!no_file) files.emplace(folder.empty() ? experiment.out() : folder, images, !folder.empty(), at_image);
+  progress.clear();
+  if (files) task.images = files->images, task.labels = files->labels;
   std::vector<std::vector<double>> points;
   for (const std::uint64_t part : {8, 4, 2, 1}) {
     for (std::size_t seed = 1; seed <= experiment.seeds(); ++seed) {
@@ -247,10 +241,10 @@ int main(int argc, char** argv) try {
   const auto run = [&](const mt::Point& p) {
     const examples::ChildResult child = examples::in_child(
         [&] { return train(task, static_cast<Way>(p.count("way")), p.count("images"), p.count("seed")); });
-    if (child.exit_code != examples::ok) throw ChildFailed{child.exit_code};
+    if (child.exit_code != examples::ok) throw Failed{child.exit_code};
     return child.values;
   };
-  const auto result = mt::run_sweep(grid, metrics, run, experiment.sweep_options("runs", 1));
+  const auto result = mt::run_sweep(grid, metrics, run, options);
   if (!result.complete()) return experiment.finish();
   if (bytes > task.memory) {
     const bool refused = refuses_all(task, images);
@@ -259,7 +253,7 @@ int main(int argc, char** argv) try {
   }
   show(experiment, task, grid, result);
   return experiment.finish();
-} catch (const ChildFailed& failed) {
+} catch (const Failed& failed) {
   return failed.exit_code;
 } catch (const std::exception& error) {
   return examples::report(error);

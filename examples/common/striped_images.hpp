@@ -4,6 +4,8 @@
 #include <minitrain/data/generated.hpp>
 #include <minitrain/data/sample_random.hpp>
 
+#include "temporary_file.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -11,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -93,6 +96,41 @@ void write_images(const std::string& images_path, const std::string& labels_path
     if (std::fflush(file) != 0) fail(path, std::strerror(errno));
   }
 }
+
+/// The two files of as many images in a folder, or, where that is empty, where temporary files are; they go when the
+/// object does, unless kept. Files that were kept are taken as they are.
+class ImageFiles {
+ public:
+  std::string images = {}, labels = {};
+
+  /// Throws what write_images() and progress(images done) throw.
+  template <class F>
+  ImageFiles(const std::string& folder, std::uint64_t count, bool keep, F&& progress) : keep_(keep) {
+    if (folder.empty()) temporary_.emplace();
+    const std::string name = folder.empty() ? temporary_->path() : folder + "/striped-" + std::to_string(count);
+    images = name + "-images-idx4-ubyte", labels = name + "-labels-idx1-ubyte";
+    if (keep && std::filesystem::exists(labels)) return;
+    try {
+      write_images(images, labels, count, progress);
+    } catch (...) {
+      remove();
+      throw;
+    }
+  }
+  ImageFiles(const ImageFiles&) = delete;
+  ImageFiles& operator=(const ImageFiles&) = delete;
+  ~ImageFiles() {
+    if (!keep_) remove();
+  }
+
+ private:
+  void remove() const {
+    for (const std::string& path : {images, labels}) std::remove(path.c_str());
+  }
+
+  bool keep_;
+  std::optional<TemporaryFile> temporary_;  // whose name they have
+};
 
 /// The first images of such files in memory, as bytes: what one does before data are too large for it. Throws
 /// std::bad_alloc, minitrain::DataError (io_error).
