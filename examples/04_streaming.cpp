@@ -1,5 +1,6 @@
 // Data larger than memory: a file of rows, written and trained on under a limit of memory, beside the same rows in
 // memory. Each run is a process of its own, so that the system can say how much memory it took, and refuse it more.
+// 04_streaming_images does the same with images.
 #include <minitrain/data/generated.hpp>
 #include <minitrain/data/row_file.hpp>
 #include <minitrain/data/sample_random.hpp>

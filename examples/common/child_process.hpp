@@ -5,12 +5,14 @@
 #include "interrupt.hpp"
 
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -77,6 +79,7 @@ ChildResult in_child(F&& f) {
   if (child < 0) throw std::runtime_error(std::string("fork: ") + std::strerror(errno));
   if (child == 0) {
     close(ends[0]);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // it would hold on to files and locks of a parent that was killed
     int code = ok;
     try {
       const std::vector<double> values = f();
