@@ -1,11 +1,11 @@
 // How does training time vary with batch size? One model, trained from scratch at every batch size, several times over.
 // Rounds go over all batch sizes, so that whatever else the machine does hits all of them alike.
+#include <minitrain/experiment/line.hpp>
 #include <minitrain/trainer.hpp>
 
 #include "common/arguments.hpp"
 #include "common/find_data.hpp"
 #include "common/progress.hpp"
-#include "common/statistics.hpp"
 #include "common/table.hpp"
 
 namespace mt = minitrain;
@@ -64,7 +64,7 @@ static void train_once(const mt::Split& data, std::size_t threads, const mt::Tra
   std::vector<double> seconds;
   for (const mt::EpochRecord& epoch : history.epochs) seconds.push_back(epoch.seconds);
   runs.steps = history.epochs.front().steps;
-  runs.epoch_s.push_back(examples::spread(seconds).median);
+  runs.epoch_s.push_back(mt::spread(seconds).median);
   runs.step_us.push_back(1e6 * runs.epoch_s.back() / static_cast<double>(runs.steps));
   runs.loss.push_back(trainer.evaluate(data.test).loss);
 }
@@ -78,8 +78,8 @@ static void show(const std::vector<Runs>& all, std::size_t samples, const std::s
   std::printf("%6s %6s %10s %21s %10s %12s %10s %19s\n", "batch", "steps", "us/step", "(low to high)", "s/epoch",
               "samples/s", "loss", "(low to high)");
   for (const Runs& runs : all) {
-    const auto step = examples::spread(runs.step_us), epoch = examples::spread(runs.epoch_s);
-    const auto loss = examples::spread(runs.loss);
+    const auto step = mt::spread(runs.step_us), epoch = mt::spread(runs.epoch_s);
+    const auto loss = mt::spread(runs.loss);
     const double rate = static_cast<double>(samples) / epoch.median;
     std::printf("%6zu %6zu %10.2f (%8.2f to %7.2f) %10.5f %12.0f %10.3g (%.2g to %.2g)\n", runs.batch, runs.steps,
                 step.median, step.low, step.high, epoch.median, rate, loss.median, loss.low, loss.high);
@@ -90,7 +90,7 @@ static void show(const std::vector<Runs>& all, std::size_t samples, const std::s
   }
   std::string line = "null";
   if (std::ranges::min(batch) < std::ranges::max(batch)) {
-    const examples::StepTime fit = examples::fit_step_time(batch, seconds);
+    const mt::StepTime fit = mt::fit_step_time(batch, seconds);
     std::printf("\nt(B) = t0 + B/r: t0 = %.2f us, r = %.4g samples/s, R2 = %.4f\n", 1e6 * fit.t0, fit.r, fit.r_squared);
     if (fit.t0 > 0) {
       std::printf("B_half = t0 r = %.1f samples: a step of that size reaches half of r\n", fit.half_batch());

@@ -3,12 +3,12 @@
 #include <minitrain/data/generated.hpp>
 #include <minitrain/data/row_file.hpp>
 #include <minitrain/data/sample_random.hpp>
+#include <minitrain/experiment/statistics.hpp>
 #include <minitrain/trainer.hpp>
 
 #include "common/arguments.hpp"
 #include "common/child_process.hpp"
 #include "common/progress.hpp"
-#include "common/statistics.hpp"
 #include "common/temporary_file.hpp"
 
 namespace mt = minitrain;
@@ -145,19 +145,19 @@ static void show(const std::vector<Way>& ways, const Task& task, std::uint64_t r
     std::printf("\n");
   };
   line("", " %12s", [](const Way& way) { return way.name; });
-  line("epoch, s (median)", " %12.3f", [](const Way& way) { return examples::spread(way.seconds).median; });
+  line("epoch, s (median)", " %12.3f", [](const Way& way) { return mt::spread(way.seconds).median; });
   line("samples/s", " %12.0f",
-       [&](const Way& way) { return static_cast<double>(rows) / examples::spread(way.seconds).median; });
-  line("  of it to get rows, %", " %12.1f", [](const Way& way) { return 100 * examples::spread(way.stall).median; });
+       [&](const Way& way) { return static_cast<double>(rows) / mt::spread(way.seconds).median; });
+  line("  of it to get rows, %", " %12.1f", [](const Way& way) { return 100 * mt::spread(way.stall).median; });
   line("peak memory, MB", " %12.1f", [](const Way& way) { return static_cast<double>(way.memory.peak) / mega; });
   line("  most of its own", " %12.1f", [](const Way& way) { return static_cast<double>(way.memory.own) / mega; });
   line("  most of files, with the program", " %12.1f",
        [](const Way& way) { return static_cast<double>(way.memory.files) / mega; });
   for (std::size_t epoch = 0; epoch < task.epochs; ++epoch) {
     line("loss after epoch " + std::to_string(epoch + 1) + " (median)", " %12.6f",
-         [&](const Way& way) { return examples::spread(losses(way, task, epoch)).median; });
+         [&](const Way& way) { return mt::spread(losses(way, task, epoch)).median; });
   }
-  const auto last = [&](const Way& way) { return examples::spread(losses(way, task, task.epochs - 1)); };
+  const auto last = [&](const Way& way) { return mt::spread(losses(way, task, task.epochs - 1)); };
   line("  lowest of all seeds", " %12.6f", [&](const Way& way) { return last(way).low; });
   line("  highest", " %12.6f", [&](const Way& way) { return last(way).high; });
 }
@@ -250,8 +250,8 @@ int main(int argc, char** argv) try {
   }
   const bool same = ways[0].loss == ways[2].loss;
   std::printf("Read by samples, the file gives %s losses as in memory.\n", same ? "to the last bit the same" : "other");
-  const auto memory = examples::spread(losses(ways[0], task, task.epochs - 1));
-  const auto blocks = examples::spread(losses(ways[1], task, task.epochs - 1));
+  const auto memory = mt::spread(losses(ways[0], task, task.epochs - 1));
+  const auto blocks = mt::spread(losses(ways[1], task, task.epochs - 1));
   if (task.repeats > 1) {
     const double difference = std::abs(blocks.median - memory.median);
     const double seeds = std::max(memory.high - memory.low, blocks.high - blocks.low);

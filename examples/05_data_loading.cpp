@@ -5,11 +5,11 @@
 #include <minitrain/data/row_file.hpp>
 #include <minitrain/data/sample_random.hpp>
 #include <minitrain/data/transforms.hpp>
+#include <minitrain/experiment/statistics.hpp>
 #include <minitrain/trainer.hpp>
 
 #include "common/arguments.hpp"
 #include "common/progress.hpp"
-#include "common/statistics.hpp"
 #include "common/table.hpp"
 #include "common/temporary_file.hpp"
 
@@ -77,7 +77,7 @@ static void show(const std::vector<Case>& all, const std::vector<std::size_t>& b
   for (const Case& one : all) {
     std::printf("%-7s %-12s %7zu", one.source.c_str(), one.transform.c_str(), one.workers);
     for (std::size_t i = 0; i < batches.size(); ++i) {
-      const examples::Spread rate = examples::spread(one.rates[i]);
+      const mt::Spread rate = mt::spread(one.rates[i]);
       std::printf(" %9.0f", rate.median);
       text += one.source + "," + one.transform + "," + std::to_string(one.workers) + "," + std::to_string(batches[i]) +
               "," + examples::number(rate.median) + "," + examples::number(rate.low) + "," +

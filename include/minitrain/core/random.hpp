@@ -19,7 +19,8 @@ enum class RandomPurpose : std::uint32_t {
   transform = 7,
   label_noise = 8,
   blocks = 9,
-  window = 10
+  window = 10,
+  bootstrap = 11
 };
 
 /// Four 32-bit words, a bijection of `counter` for each `key`. Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as

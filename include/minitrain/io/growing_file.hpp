@@ -32,8 +32,9 @@ class GrowingFile {
 
   /// Calls keep(line), without its newline, for each line there is, and ends the file before the first one that is not
   /// to be kept, and in any case after the last newline. Of a file without a newline, or whose line does not end,
-  /// keep() sees what there is. Throws DataError (io_error) and what keep() throws; the file is as it was then.
-  void keep_lines(const std::function<bool(std::string_view)>& keep) {
+  /// keep() sees what there is; of a line that is longer than `longest` bytes, the beginning. Throws DataError
+  /// (io_error) and what keep() throws; the file is as it was then.
+  void keep_lines(const std::function<bool(std::string_view)>& keep, std::size_t longest = 1 << 20) {
     std::string text;
     std::uint64_t kept = 0, read = 0;  // bytes; `text` is what lies between
     bool all = true;
@@ -53,7 +54,6 @@ class GrowingFile {
         kept += end + 1 - begin;
       }
       text.erase(0, begin);
-      constexpr std::size_t longest = 1 << 20;
       if (all && (text.size() > longest || (kept == 0 && read == size_ && !text.empty()))) {
         static_cast<void>(keep(text));
         all = false;
@@ -61,6 +61,19 @@ class GrowingFile {
     }
     if (::ftruncate(file_.get(), static_cast<off_t>(kept)) != 0) fail_io(path_, "cannot shorten", errno);
     size_ = kept;
+  }
+
+  /// Keeps others that ask for it from the file until this one is closed. Throws DataError (io_error) when somebody has
+  /// it; where the file system knows no locks, there is none.
+  void lock() {
+    if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      throw DataError(ErrorCode::io_error, {shown(path_),
+                                            ": in use by another program, or twice by this one: wait for "
+                                            "it to end, or give the name of another file"});
+    }
+    struct stat status {};  // who had it before may have added to it since it was opened
+    if (::fstat(file_.get(), &status) != 0) fail_io(path_, "cannot open to add to it", errno);
+    size_ = static_cast<std::uint64_t>(status.st_size);
   }
 
   void add(std::string_view bytes) { held_ += bytes; }
@@ -86,6 +99,11 @@ class GrowingFile {
       static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(size_)) == 0);
     }
     return error;
+  }
+
+  /// Returns when what was written is on the disk. Throws DataError (io_error).
+  void sync() {
+    if (uninterrupted([&] { return ::fdatasync(file_.get()); }) != 0) fail_io(path_, "cannot write to the disk", errno);
   }
 
  private:
