@@ -35,45 +35,64 @@ inline double expected_loss(const NoisyQuadratic& model, double rate, double bat
   return loss;
 }
 
+/// E L after steps without end: ½ Σ a c (1 + m) / (B (1 - m) (2 (1 + m) - a h)); infinite where a run diverges,
+/// a h >= 2 (1 + m).
+inline double last_loss(const NoisyQuadratic& model, const QuadraticRun& run) {
+  const double a = run.rate, m = run.momentum;
+  if (a >= 2 * (1 + m)) return std::numeric_limits<double>::infinity();
+  double loss = 0;
+  for (std::size_t i = 0; i < model.dimensions; ++i) {
+    const double h = NoisyQuadratic::curvature(i);
+    loss += a * h * (1 + m) / (2 * run.batch * (1 - m) * (2 * (1 + m) - a * h));
+  }
+  return loss;
+}
+
 /// E L after each step, with momentum or without. In every dimension (E θ², E θv, E v²) goes through an affine map,
 /// the same at each step.
 class QuadraticMoments {
  public:
   QuadraticMoments(const NoisyQuadratic& model, const QuadraticRun& run)
-      : model_(model), state_(model.dimensions, State{1, 0, 0}) {
+      : model_(model), state_(model.dimensions, State{{1, 0, 0}}) {
     maps_.emplace_back();
     for (std::size_t i = 0; i < model.dimensions; ++i) {
       const double h = NoisyQuadratic::curvature(i), a = run.rate, m = run.momentum, noise = h / run.batch;
-      const State u{h * h, 2 * m * h, m * m}, w{h, m, 0};  // E v'² but for the noise, and E θv'
+      const State u{{h * h, 2 * m * h, m * m}}, w{{h, m, 0}};  // E v'² but for the noise, and E θv'
       Map map;
       for (std::size_t j = 0; j < 3; ++j) {
         map.by[0][j] = (j == 0 ? 1 : 0) - 2 * a * w[j] + a * a * u[j];
         map.by[1][j] = w[j] - a * u[j];
         map.by[2][j] = u[j];
       }
-      map.plus = {a * a * noise, -a * noise, noise};
+      map.plus = {{a * a * noise, -a * noise, noise}};
       maps_[0].push_back(map);
+      half_.push_back(h / 2);
     }
   }
 
   double loss() const {
     double sum = 0;
-    for (std::size_t i = 0; i < state_.size(); ++i) sum += NoisyQuadratic::curvature(i) / 2 * state_[i][0];
+    for (std::size_t i = 0; i < state_.size(); ++i) sum += half_[i] * state_[i][0];
     return sum;
   }
-  /// 2^level steps.
-  void advance(std::size_t level = 0) {
+  /// loss() after 2^level more steps.
+  double advance(std::size_t level = 0) {
     while (maps_.size() <= level) square();
-    for (std::size_t i = 0; i < state_.size(); ++i) state_[i] = maps_[level][i](state_[i]);
+    double sum = 0;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      state_[i] = maps_[level][i](state_[i]);
+      sum += half_[i] * state_[i][0];
+    }
+    return sum;
   }
   /// The smallest number of steps after which E L is at most the target; nothing when it is not among the first
   /// 2^most. It looks at each of the first `one_by_one`, while E L may rise and fall (what swings, swings with
   /// momentum^T); from there on E L only falls, and powers of the map find the step.
   std::optional<double> steps_to_target(std::size_t one_by_one = 1024, std::size_t most = 26) {
     double steps = 0;
-    for (; loss() > model_.target; ++steps) {
+    for (double at = loss(); at > model_.target; ++steps) {
       if (steps == static_cast<double>(one_by_one)) return far_steps(steps, most);
-      advance();
+      at = advance();
     }
     return steps;
   }
@@ -88,11 +107,8 @@ class QuadraticMoments {
     State plus;
 
     State operator()(const State& s) const {
-      State out = plus;
-      for (std::size_t i = 0; i < 3; ++i) {
-        for (std::size_t j = 0; j < 3; ++j) out.x[i] += by[i][j] * s[j];
-      }
-      return out;
+      const auto row = [&](std::size_t i) { return plus[i] + by[i][0] * s[0] + by[i][1] * s[1] + by[i][2] * s[2]; };
+      return {{row(0), row(1), row(2)}};
     }
     Map squared() const {
       Map out;
@@ -117,8 +133,7 @@ class QuadraticMoments {
     std::vector<State> before = state_;
     for (bool growing = true;;) {
       before = state_;
-      advance(level);
-      const bool above = loss() > model_.target;
+      const bool above = advance(level) > model_.target;
       if (above) steps += std::ldexp(1.0, static_cast<int>(level));
       if (!above) state_ = before;
       growing = growing && above;
@@ -130,6 +145,7 @@ class QuadraticMoments {
 
   NoisyQuadratic model_;
   std::vector<State> state_;
+  std::vector<double> half_;            // h/2
   std::vector<std::vector<Map>> maps_;  // [level][dimension]: 2^level steps
 };
 

@@ -33,8 +33,8 @@ class Climb {
     if (where.directions == 0) return;
     const std::size_t n = where.centre.size(), p = where.directions;
     where_->directions = minitrain::Tensor<float>(minitrain::Shape{p, n});  // Aᵀ
-    minitrain::fill_initial(minitrain::Cpu{{.threads = 1}},
-                            {minitrain::InitialValues::Kind::normal, 1, where.seed, 0}, where_->directions.view());
+    minitrain::fill_initial(minitrain::Cpu{{.threads = 1}}, {minitrain::InitialValues::Kind::normal, 1, where.seed, 0},
+                            where_->directions.view());
     // A⁺x is Aᵀx/n but for a few per cent of what is next to nothing beside the 1.
     for (std::size_t k = 0; k < p; ++k) {
       where_->width.push_back(where.epsilon * (std::abs(where_->along(k, where.centre)) / static_cast<double>(n) + 1));
@@ -92,8 +92,8 @@ class Climb {
       for (std::size_t i = 0; i < tensor.size(); ++i) gradient.push_back(step.gradient_sums[tensor.offset + i]);
     }
     for (std::size_t k = 0; k < s.z.size(); ++k) {
-      s.z[k] = std::clamp(s.z[k] + step.learning_rate * s.width[k] * sign(s.along(k, gradient)), -s.width[k],
-                          s.width[k]);
+      s.z[k] =
+          std::clamp(s.z[k] + step.learning_rate * s.width[k] * sign(s.along(k, gradient)), -s.width[k], s.width[k]);
     }
     for (std::size_t k = 0; k < s.z.size(); ++k) {
       const float* const a = s.directions.data() + k * x.size();
