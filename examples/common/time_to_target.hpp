@@ -8,7 +8,6 @@
 
 #include <map>
 #include <numeric>
-#include <stdexcept>
 
 #include "experiment.hpp"
 #include "find_data.hpp"
@@ -16,12 +15,6 @@
 #include "interrupt.hpp"
 
 namespace examples {
-
-/// Thrown out of a point of a sweep after Ctrl-C: half a point counts as none.
-class Interrupted : public std::runtime_error {
- public:
-  Interrupted() : std::runtime_error("interrupted") {}
-};
 
 /// A network inputs-hidden-classes, what it learns from, and when it has learned enough.
 struct Workload {
