@@ -1,10 +1,9 @@
 // The noisy quadratic model: a problem small enough that what a batch size is worth can be computed, not measured.
 // Every run of SGD on it, with and without momentum, has an exact mean; the library's optimizer is held to it.
 #include <minitrain/experiment/fits.hpp>
-#include <minitrain/trainer.hpp>
 
 #include "common/experiment.hpp"
-#include "common/noisy_quadratic.hpp"
+#include "common/noisy_quadratic_run.hpp"
 
 namespace mt = minitrain;
 using examples::NoisyQuadratic;
@@ -40,51 +39,6 @@ static std::vector<double> tuned(const NoisyQuadratic& model, const mt::Point& p
                   : examples::QuadraticMoments(model, {rate, m, batch}).steps_to_target();
   });
   return {best.steps, best.rate};
-}
-
-// L after 0, 1, 2, 4, ... steps, and after `steps` of them, in one run of the library's SGD. Noise is Philox's, a
-// stream for every step.
-static std::vector<double> simulate(const NoisyQuadratic& model, const QuadraticRun& run,
-                                    const std::vector<std::size_t>& marks, std::uint64_t seed) {
-  const mt::Cpu device{{.threads = 1}};
-  const mt::Shape shape{model.dimensions};
-  mt::Tensor<double> theta(shape), gradient(shape), velocity(shape), noise(shape);
-  std::fill(theta.begin(), theta.end(), 1.0);
-  const mt::View<double> moments[] = {velocity.view()};
-  const mt::SGD sgd{.learning_rate = run.rate, .momentum = run.momentum};
-  std::vector<double> losses;
-  for (std::size_t t = 0;; ++t) {
-    if (t == marks[losses.size()]) {
-      double loss = 0;
-      for (std::size_t i = 0; i < model.dimensions; ++i) loss += model.curvature(i) / 2 * theta[i] * theta[i];
-      losses.push_back(loss);
-      if (losses.size() == marks.size()) return losses;
-    }
-    using Kind = mt::InitialValues::Kind;
-    mt::fill_initial(device, {Kind::normal, 1 / std::sqrt(run.batch), seed, static_cast<std::uint32_t>(t)},
-                     noise.view());
-    for (std::size_t i = 0; i < model.dimensions; ++i) {
-      const double h = model.curvature(i);
-      gradient[i] = h * theta[i] + std::sqrt(h) * noise[i];
-    }
-    sgd.update(device, mt::UpdateStep<double>{.parameters = theta.view(),
-                                              .gradient_sums = gradient.view(),
-                                              .moments = moments,
-                                              .learning_rate = run.rate,
-                                              .step = t + 1});
-  }
-}
-
-// E L after 0, 1, 2, 4, ... steps, as in simulate().
-static std::vector<double> theory(const NoisyQuadratic& model, const QuadraticRun& run,
-                                  const std::vector<std::size_t>& marks) {
-  examples::QuadraticMoments moments(model, run);
-  std::vector<double> losses{moments.loss()};
-  for (std::size_t t = 1; losses.size() < marks.size(); ++t) {
-    const double loss = moments.advance();
-    if (t == marks[losses.size()]) losses.push_back(loss);
-  }
-  return losses;
 }
 
 // What another implementation (NumPy, in double, without the maps and their powers) found: steps at rates
@@ -167,10 +121,10 @@ static bool compare_with_simulation(const NoisyQuadratic& model, examples::Exper
   const std::string name = m == 0 ? "SGD" : "momentum " + text(m);
   const mt::Grid grid({{"seed", runs}});
   const auto result = mt::run_sweep(
-      grid, metrics, [&](const mt::Point& point) { return simulate(model, run, marks, point.count("seed")); },
+      grid, metrics, [&](const mt::Point& point) { return examples::simulate(model, run, marks, point.count("seed")); },
       experiment.sweep_options("simulation_" + text(m)));
   if (!result.complete()) return false;
-  const std::vector<double> exact = theory(model, run, marks);
+  const std::vector<double> exact = examples::losses_at(model, run, marks);
   examples::Curve curve{"theory, " + name, {}, exact};
   for (std::size_t k = 0; k < marks.size(); ++k) {
     curve.x.push_back(static_cast<double>(marks[k]));
@@ -202,10 +156,14 @@ int main(int argc, char** argv) try {
        .quick_seeds = 6});
   if (experiment.help_shown()) return examples::ok;
   const NoisyQuadratic model;
+  if (experiment.device() != "cpu" && experiment.device() != "auto") {
+    throw examples::UsageError("--device: this one computes on the processor alone");
+  }
   experiment.setting("model", "h_i = c_i = 1/i, " + std::to_string(model.dimensions) +
                                   " dimensions, E L(0) = " + text(examples::QuadraticMoments(model, {}).loss()));
   experiment.setting("target", "E L <= " + text(model.target));
   experiment.setting("learning rates", "(1 - momentum) 2^(j/8)");
+  experiment.setting("gradients", "drawn by Philox: no data set is read");
 
   std::vector<double> batches;
   for (double b = experiment.quick() ? 16 : 1; b <= 1 << 20; b *= experiment.quick() ? 16 : 4) batches.push_back(b);

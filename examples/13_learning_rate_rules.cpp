@@ -1,11 +1,9 @@
 // What to do with the learning rate when the batch grows? Three rules, warm-up, and a batch that grows where another
 // run would lower its rate.
-#include <minitrain/experiment/fits.hpp>
 #include <minitrain/trainer.hpp>
 
 #include "common/classes.hpp"
-#include "common/experiment.hpp"
-#include "common/format.hpp"
+#include "common/epoch_runs.hpp"
 #include "common/one_thread.hpp"
 
 namespace mt = minitrain;
@@ -46,71 +44,6 @@ static std::vector<double> run(const Task& task, const mt::TrainerOptions& optio
   });
 }
 
-// The names of what run() gives.
-static std::vector<std::string> metrics(std::size_t epochs) {
-  std::vector<std::string> names;
-  for (std::size_t e = 1; e <= epochs; ++e) {
-    names.push_back(format("training loss of epoch %zu", e));
-    names.push_back(format("test accuracy of epoch %zu", e));
-  }
-  names.insert(names.end(), {"loss over the training set", "accuracy over the training set", "test loss", "steps"});
-  return names;
-}
-
-static std::vector<double> numbered(std::size_t count) {
-  std::vector<double> numbers(count);
-  for (std::size_t i = 0; i < count; ++i) numbers[i] = static_cast<double>(i);
-  return numbers;
-}
-
-// All runs of one sweep: the way there by epoch, and where it led.
-class Runs {
- public:
-  Runs(const mt::Grid& grid, mt::SweepResult result, std::size_t epochs, std::size_t seeds)
-      : grid_(grid), result_(std::move(result)), epochs_(epochs), seeds_(seeds) {}
-
-  bool complete() const { return result_.complete(); }
-  // Of run `way` (a point but for the seed), over the seeds; NaN where a seed diverged.
-  double mean(std::size_t way, const std::string& metric) const {
-    double sum = 0;
-    for (std::size_t s = 0; s < seeds_; ++s) sum += result_.value(way * seeds_ + s, metric);
-    return sum / static_cast<double>(seeds_);
-  }
-  std::pair<double, double> range(std::size_t way, const std::string& metric) const {
-    double low = result_.value(way * seeds_, metric), high = low;
-    for (std::size_t s = 1; s < seeds_; ++s) {
-      low = std::min(low, result_.value(way * seeds_ + s, metric));
-      high = std::max(high, result_.value(way * seeds_ + s, metric));
-    }
-    return {low, high};
-  }
-  std::string last_accuracy() const { return format("test accuracy of epoch %zu", epochs_); }
-  std::size_t epochs() const { return epochs_; }
-
-  // Rows of results.csv; `key` names a way.
-  template <class KeyOf>
-  void add_to(examples::Experiment& experiment, const KeyOf& key_of) const {
-    const auto names = metrics(epochs_);
-    for (std::size_t i = 0; i < grid_.size(); ++i) {
-      examples::Key key = key_of(i / seeds_);
-      key.emplace_back("seed", std::to_string(i % seeds_));
-      for (std::size_t k = 2 * epochs_; k < names.size(); ++k) experiment.add(key, names[k], result_.rows[i][k]);
-      experiment.add(key, "test accuracy", result_.rows[i][2 * epochs_ - 1]);
-      key.emplace_back("epoch", "");
-      for (std::size_t e = 0; e < epochs_; ++e) {
-        key.back().second = std::to_string(e + 1);
-        experiment.add(key, "training loss by epoch", result_.rows[i][2 * e]);
-        experiment.add(key, "test accuracy by epoch", result_.rows[i][2 * e + 1]);
-      }
-    }
-  }
-
- private:
-  mt::Grid grid_;
-  mt::SweepResult result_;
-  std::size_t epochs_, seeds_;
-};
-
 // --- The rate by the batch size
 
 constexpr const char* rules[] = {"fixed", "sqrt", "linear", "linear, warm-up"};
@@ -130,16 +63,17 @@ static mt::TrainerOptions rule_options(const Task& task, std::size_t rule, std::
 
 static bool compare_rules(examples::Experiment& experiment, const Task& task, const std::vector<double>& batches,
                           std::size_t epochs) {
-  const mt::Grid grid({{"rule", numbered(4)}, {"batch_size", batches}, {"seed", numbered(experiment.seeds())}});
-  const Runs runs(grid,
-                  mt::run_sweep(
-                      grid, metrics(epochs),
-                      [&](const mt::Point& p) {
-                        return run(task,
-                                   rule_options(task, p.count("rule"), p.count("batch_size"), epochs, p.count("seed")));
-                      },
-                      experiment.sweep_options("rules", examples::sweep_workers(task.device))),
-                  epochs, experiment.seeds());
+  const mt::Grid grid(
+      {{"rule", examples::numbered(4)}, {"batch_size", batches}, {"seed", examples::numbered(experiment.seeds())}});
+  const examples::EpochRuns runs(
+      grid,
+      mt::run_sweep(
+          grid, examples::epoch_metrics(epochs),
+          [&](const mt::Point& p) {
+            return run(task, rule_options(task, p.count("rule"), p.count("batch_size"), epochs, p.count("seed")));
+          },
+          experiment.sweep_options("rules", examples::sweep_workers(task.device))),
+      epochs, experiment.seeds());
   if (!runs.complete()) return false;
   const std::size_t many = batches.size();
   runs.add_to(experiment, [&](std::size_t way) {
@@ -224,11 +158,11 @@ static mt::TrainerOptions schedule_options(const Task& task, std::size_t schedul
 constexpr double reference[] = {0.8763, 0.8781, 0.8788};
 
 static bool compare_schedules(examples::Experiment& experiment, const Task& task) {
-  const mt::Grid grid({{"schedule", numbered(3)}, {"seed", numbered(experiment.seeds())}});
-  const Runs runs(
+  const mt::Grid grid({{"schedule", examples::numbered(3)}, {"seed", examples::numbered(experiment.seeds())}});
+  const examples::EpochRuns runs(
       grid,
       mt::run_sweep(
-          grid, metrics(nine),
+          grid, examples::epoch_metrics(nine),
           [&](const mt::Point& p) { return run(task, schedule_options(task, p.count("schedule"), p.count("seed"))); },
           experiment.sweep_options("schedules", examples::sweep_workers(task.device))),
       nine, experiment.seeds());

@@ -229,9 +229,8 @@ int main(int argc, char** argv) try {
   const std::size_t epochs = experiment.arguments().number("--epochs", quick ? 20 : 30, "of the small batch");
   const std::size_t ratio = experiment.arguments().number("--ratio", 20, "of the large batch to the small one");
   if (experiment.help_shown()) return examples::ok;
-  mt::Split data = examples::classes_of(
-      experiment.data(),
-      {.train = std::max<std::size_t>(samples, 100), .test = 5'000, .features = 30, .classes = 3, .hidden = 8});
+  mt::Split data = examples::classes_of(experiment.data(),
+                                        {.train = samples, .test = 5'000, .features = 30, .classes = 3, .hidden = 8});
   if (samples > data.train.size()) {
     throw examples::UsageError(format("--samples: there are only %zu", data.train.size()));
   }
