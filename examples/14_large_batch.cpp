@@ -261,6 +261,7 @@ int main(int argc, char** argv) try {
   draw(experiment);
   return experiment.finish();
 } catch (const examples::Interrupted&) {
+  std::printf("Interrupted. With --out DIR, the same command goes on from the last finished run.\n");
   return examples::interrupted_code();
 } catch (const std::exception& error) {
   return examples::report(error);
