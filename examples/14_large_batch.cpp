@@ -42,20 +42,17 @@ struct Task {
   // F1 of Keskar et al. is 784-[512 x 5]-10 with batch norm; this one is smaller, with layer norm, so that what it does
   // to a sample does not depend on the others of the batch.
   auto model() const {
-    const auto dense = [](std::size_t in, std::size_t out) {
-      return mt::Dense{.in = in, .out = out, .init = mt::Init::he_normal};
-    };
     const mt::LayerNorm norm{.columns = width};
-    return mt::Sequential{dense(train.feature_columns(), width),
+    return mt::Sequential{mt::Dense{train.feature_columns(), width},
                           norm,
                           mt::ReLU{},  //
-                          dense(width, width),
+                          mt::Dense{width, width},
                           norm,
                           mt::ReLU{},  //
-                          dense(width, width),
+                          mt::Dense{width, width},
                           norm,
                           mt::ReLU{},  //
-                          dense(width, train.classes())};
+                          mt::Dense{width, train.classes()}};
   }
 };
 
@@ -148,13 +145,14 @@ static void add_rows(examples::Experiment& experiment, const Found& found) {
 }
 
 static void show(const Found& found) {
-  std::printf("%-34s %8s %18s %10s %9s %10s %10s %10s\n", "", "updates", "test accuracy", "training", "distance",
+  std::printf("%-34s %8s %26s %10s %9s %10s %10s %10s\n", "", "updates", "test accuracy", "training", "distance",
               "sharpness", "eps 5e-4", "subspace");
   for (const std::size_t way : {small_batch, large_batch, std::size_t{3}, std::size_t{1}, adapted}) {
-    const mt::Mean accuracy = mt::mean_of(found.values(way, "test accuracy"));
-    std::printf("%-34s %8.0f %9.4f +- %.4f %10.4f %9.2f %10.3g %10.3g %10.3g\n", ways[way].name,
-                found.mean(way, "updates"), accuracy.mean, accuracy.standard_error,
-                found.mean(way, "training accuracy"), found.mean(way, "distance from start"),
+    const mt::Spread accuracy = mt::spread(found.values(way, "test accuracy"));
+    const std::string range =
+        format("%.4f (%.4f to %.4f)", found.mean(way, "test accuracy"), accuracy.low, accuracy.high);
+    std::printf("%-34s %8.0f %26s %10.4f %9.2f %10.3g %10.3g %10.3g\n", ways[way].name, found.mean(way, "updates"),
+                range.c_str(), found.mean(way, "training accuracy"), found.mean(way, "distance from start"),
                 found.median(way, metrics[6]), found.median(way, metrics[7]), found.median(way, metrics[8]));
   }
   std::printf("\n");
