@@ -193,14 +193,16 @@ static void judge(examples::Experiment& experiment, const Task& task, const Foun
                      format("%.0f", found.mean(adapted, "updates")),
                      found.mean(adapted, "updates") == updates && found.mean(small_batch, "updates") == updates);
   const double still_sharp = found.median(adapted, metrics[6]) / found.median(small_batch, metrics[6]);
-  experiment.reading(format(
-      "After as many epochs the large batch is %.2f points behind, %.2f times nearer to where it began, and its "
-      "minimum is "
-      "%.3g times as sharp. With as many updates %.2f points are left: what it lacked were updates. Its minimum is "
-      "then "
-      "%.3g times as sharp as that of the small batch: sharpness %s.",
-      gap, further, found.median(large_batch, metrics[6]) / found.median(small_batch, metrics[6]), left, still_sharp,
-      still_sharp > 3 ? "by itself does not tell how well a network does on new data" : "goes along with it"));
+  experiment.reading(
+      format("After as many epochs the large batch is %.2f points behind, %.2f times nearer to where it began, and its "
+             "minimum "
+             "is %.3g times as sharp. With as many updates, and the rate times the root of the ratio, %.2f points are "
+             "left: %s. "
+             "Its minimum is then %.3g times as sharp as that of the small batch: sharpness %s.",
+             gap, further, found.median(large_batch, metrics[6]) / found.median(small_batch, metrics[6]), left,
+             left < gap / 2 ? "what it lacked were updates" : "updates are not all that it lacked", still_sharp,
+             left < gap / 2 && still_sharp > 3 ? "by itself does not tell how well a network does on new data"
+                                               : "goes along with it"));
 }
 
 static void draw(examples::Experiment& experiment) {
