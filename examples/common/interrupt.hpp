@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <optional>
+#include <stdexcept>
 
 namespace examples {
 
@@ -18,5 +19,11 @@ inline void listen_for_interrupt() {
 inline bool was_interrupted() { return detail::guard && detail::guard->requested(); }
 /// What to return then: 130 or 143.
 inline int interrupted_code() { return detail::guard->flag().exit_status(); }
+
+/// Thrown out of a point of a sweep after Ctrl-C: half a point counts as none.
+class Interrupted : public std::runtime_error {
+ public:
+  Interrupted() : std::runtime_error("interrupted") {}
+};
 
 }  // namespace examples

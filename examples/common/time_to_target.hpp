@@ -8,7 +8,6 @@
 
 #include <map>
 #include <numeric>
-#include <stdexcept>
 
 #include "experiment.hpp"
 #include "find_data.hpp"
@@ -16,12 +15,6 @@
 #include "interrupt.hpp"
 
 namespace examples {
-
-/// Thrown out of a point of a sweep after Ctrl-C: half a point counts as none.
-class Interrupted : public std::runtime_error {
- public:
-  Interrupted() : std::runtime_error("interrupted") {}
-};
 
 /// run_sweep() of a function that may throw Interrupted: the result is not complete() then.
 template <class F>
