@@ -8,6 +8,7 @@
 #include "common/find_data.hpp"
 #include "common/format.hpp"
 #include "common/medians.hpp"
+#include "common/on_device.hpp"
 #include "common/one_run.hpp"
 #include "common/optimizer_bytes.hpp"
 
@@ -197,7 +198,7 @@ bool sweep(Experiment& experiment, const mt::Dataset& images, const std::vector<
       [&](const mt::Point& p) {
         if (!data || data->as_bytes.size() != p.count("samples"))
           data.reset(), data.emplace(images, p.count("samples"));
-        return examples::with_threads(experiment.device(), experiment.threads(), [&](const auto& device) {
+        return examples::on_device(experiment.device(), experiment.threads(), [&](const auto& device) {
           return measure(device, data->of(p.count("kind")), p.count("batch_size"), experiment.quick() ? 2 : 4);
         });
       },

@@ -15,6 +15,7 @@
 #include "common/find_data.hpp"
 #include "common/format.hpp"
 #include "common/medians.hpp"
+#include "common/on_device.hpp"
 #include "common/own_time.hpp"
 #include "common/temporary_file.hpp"
 #include "common/write_csv.hpp"
@@ -285,7 +286,7 @@ int main(int argc, char** argv) try {
   const mt::SweepResult found = mt::run_sweep(
       grid, metrics,
       [&](const mt::Point& p) {
-        return examples::with_threads(experiment.device(), experiment.threads(), [&](const auto& device) {
+        return examples::on_device(experiment.device(), experiment.threads(), [&](const auto& device) {
           return measure(device, images, p.count("samples"), batch, all_samples);
         });
       },

@@ -11,6 +11,7 @@
 #include "common/experiment.hpp"
 #include "common/find_data.hpp"
 #include "common/format.hpp"
+#include "common/on_device.hpp"
 
 namespace mt = minitrain;
 using examples::Experiment, examples::format, examples::Scenario, examples::split_name, examples::Way;
@@ -65,7 +66,7 @@ void same_bits(Experiment& experiment, const mt::Dataset& data, std::size_t batc
   const mt::SweepResult found = mt::run_sweep(
       grid, bit_metrics,
       [&](const mt::Point& p) {
-        return examples::with_threads(experiment.device(), 1, [&](const auto& device) {
+        return examples::on_one_thread(experiment.device(), [&](const auto& device) {
           return compare_bits(device, data, batch, p.count("micro_batch"), p.count("optimizer"), p.count("seed"));
         });
       },
@@ -273,7 +274,7 @@ void costs(Experiment& experiment, const mt::Dataset& data, std::size_t batch) {
   const mt::SweepResult found = mt::run_sweep(
       grid, cost_metrics,
       [&](const mt::Point& p) {
-        return examples::with_threads(experiment.device(), experiment.threads(), [&](const auto& device) {
+        return examples::on_device(experiment.device(), experiment.threads(), [&](const auto& device) {
           return cost(device, data, p.count("batch_size"), p.count("micro_batch"));
         });
       },

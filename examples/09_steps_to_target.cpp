@@ -1,6 +1,7 @@
 // How many optimizer steps does a target loss take, against the batch size? The curve of Shallue et al. 2019: every
 // batch size at the learning rate that suits it best, for SGD, momentum and Adam, and McCandlish's hyperbola through
 // it.
+#include "common/on_device.hpp"
 #include "common/steps_curve.hpp"
 
 namespace mt = minitrain;
@@ -117,7 +118,7 @@ void compare_with_noise(Experiment& experiment, const Workload& w, const StepsCu
     return r.feasible() ? std::abs(std::log(4 * r.batch / b_crit)) : infinity;
   });
   const auto measure = [&](const mt::Point& p) {
-    return examples::with_threads(experiment.device(), 1, [&](const auto& device) {
+    return examples::on_one_thread(experiment.device(), [&](const auto& device) {
       auto trainer = examples::make_trainer(
           device, w, Rule::sgd, std::exp2(nearest.exponent),
           {.epochs = 1000, .batch_size = p.count("batch_size"), .seed = 1, .noise_scale_every = 1});

@@ -2,10 +2,10 @@
 // the gradients of all samples, and by the two-batch estimator of McCandlish et al. 2018, along a run of SGD.
 #include <bit>
 
-#include "common/allocated.hpp"
 #include "common/experiment.hpp"
 #include "common/format.hpp"
 #include "common/gradient_noise.hpp"
+#include "common/on_device.hpp"
 #include "common/temporary_file.hpp"
 #include "common/time_to_target.hpp"
 
@@ -232,7 +232,7 @@ int main(int argc, char** argv) try {
   const mt::SweepResult found = examples::sweep_until_interrupt(
       grid, metrics,
       [&](const mt::Point& p) {
-        return examples::with_threads(experiment.device(), 1, [&](const auto& device) {
+        return examples::on_one_thread(experiment.device(), [&](const auto& device) {
           return measure(device, s, p.count("step"), p.count("seed"), draws);
         });
       },

@@ -4,7 +4,7 @@
 
 #include "common/classes.hpp"
 #include "common/epoch_runs.hpp"
-#include "common/one_thread.hpp"
+#include "common/on_device.hpp"
 
 namespace mt = minitrain;
 using examples::format;

@@ -6,7 +6,7 @@
 #include "common/classes.hpp"
 #include "common/experiment.hpp"
 #include "common/format.hpp"
-#include "common/one_thread.hpp"
+#include "common/on_device.hpp"
 #include "common/sharpness.hpp"
 
 namespace mt = minitrain;

@@ -17,18 +17,6 @@ inline std::uint64_t allocated(const minitrain::Cpu&) {
 /// Bytes that this device has at most held.
 inline std::uint64_t allocated(const minitrain::Cuda& device) { return device.peak_allocated_bytes(); }
 
-/// f(device) with the device of that name; of the processor, `threads` of its threads.
-template <class F>
-decltype(auto) with_threads(const std::string& name, std::size_t threads, const F& f) {
-  return minitrain::with_device(name, [&](const auto& device) -> decltype(auto) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(device)>, minitrain::Cpu>) {
-      return f(minitrain::Cpu{{.threads = threads}});
-    } else {
-      return f(device);
-    }
-  });
-}
-
 /// Whether the device of that name is the processor.
 inline bool is_host(const std::string& name) {
   return minitrain::with_device(

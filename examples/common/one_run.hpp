@@ -8,6 +8,7 @@
 
 #include "allocated.hpp"
 #include "interrupt.hpp"
+#include "on_device.hpp"
 #include "table.hpp"
 #include "temporary_file.hpp"
 
@@ -97,11 +98,11 @@ inline bool tell_in_full(const OneRun& asked) {
   const mt::SoftmaxCrossEntropy loss;
   const mt::Adam adam{.learning_rate = 1e-3f};
   mt::TrainerOptions options{.epochs = asked.epochs, .batch_size = asked.batch, .seed = 1};
-  const mt::Estimate estimate = with_threads(asked.device, asked.threads, [&](const auto& device) {
+  const mt::Estimate estimate = on_device(asked.device, asked.threads, [&](const auto& device) {
     return mt::estimate(data, model, loss, adam, options, device);
   });
   // On a device of its own, for its peak is that of all that was ever done with it.
-  return with_threads(asked.device, asked.threads, [&](const auto& device) {
+  return on_device(asked.device, asked.threads, [&](const auto& device) {
     std::printf("%zu-%zu-%zu-%zu on %zu samples in %s, %zu epochs in batches of %zu, on %s\n\n", asked.features,
                 asked.hidden, asked.hidden, classes, asked.samples, asked.streamed ? "a file" : "memory", asked.epochs,
                 asked.batch, mt::describe_device(device).c_str());

@@ -3,7 +3,7 @@
 
 #include <minitrain/experiment/fits.hpp>
 
-#include "allocated.hpp"
+#include "on_device.hpp"
 #include "time_to_target.hpp"
 
 namespace examples {
@@ -87,7 +87,6 @@ inline std::vector<StepsCurve> measure_steps(Experiment& experiment, const Workl
                                              const std::vector<std::size_t>& batches, std::size_t tuning_seeds) {
   constexpr std::uint64_t first_tuning_seed = 1000;
   const std::size_t workers = experiment.device() == "cpu" ? 0 : 1;
-  const auto on_device = [&](const auto& f) { return with_threads(experiment.device(), 1, f); };
   const std::vector<double> sizes(batches.begin(), batches.end());
   std::vector<double> numbers, seeds(experiment.seeds());
   for (const Rule rule : rules) numbers.push_back(static_cast<double>(rule));
@@ -95,7 +94,7 @@ inline std::vector<StepsCurve> measure_steps(Experiment& experiment, const Workl
 
   const minitrain::Grid tuning({{"optimizer", numbers}, {"batch_size", sizes}});
   const auto tune_point = [&](const minitrain::Point& p) {
-    const Tuned t = on_device([&](const auto& device) {
+    const Tuned t = on_one_thread(experiment.device(), [&](const auto& device) {
       return tune(device, w, Rule(p.count("optimizer")), p.count("batch_size"), first_tuning_seed, tuning_seeds);
     });
     return std::vector<double>{static_cast<double>(t.exponent), static_cast<double>(t.at_edge),
@@ -109,7 +108,7 @@ inline std::vector<StepsCurve> measure_steps(Experiment& experiment, const Workl
   const auto count_point = [&](const minitrain::Point& p) {
     const std::size_t i = p.index() / seeds.size();
     if (std::isnan(tuned.value(i, "steps"))) return std::vector<double>{nan};
-    return on_device([&](const auto& device) {
+    return on_one_thread(experiment.device(), [&](const auto& device) {
       return std::vector<double>{steps_to_target(device, w, Rule(p.count("optimizer")),
                                                  std::exp2(tuned.value(i, "log2_rate")), p.count("batch_size"),
                                                  p.count("seed"))
