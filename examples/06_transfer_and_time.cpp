@@ -88,7 +88,7 @@ std::vector<double> measure(const Device& device, const mt::Dataset& data, std::
   const mt::SoftmaxCrossEntropy loss;
   const mt::Adam adam;
   mt::TrainerOptions options{.epochs = epochs, .batch_size = batch, .micro_batch_size = batch, .seed = 1};
-  const mt::Estimate e = mt::estimate(data, model, loss, adam, options, device);
+  const mt::Estimate e = mt::estimate(data, model, loss, adam, options, examples::of_its_own(device));
   const auto make = [&](const auto& where) { return mt::Trainer{where, model, loss, adam, options}; };
   const examples::Measured m = examples::run(data, device, make);
   options.profile = true;

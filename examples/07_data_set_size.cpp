@@ -75,7 +75,7 @@ Run train(const Device& device, const mt::Dataset& data, std::size_t batch, std:
     Run run{.planned_bytes = estimate.memory.total(), .predicted = estimate.run};
     {
       const std::uint64_t before = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) : 0;
-      mt::Trainer trainer{device, model, loss, optimizer, options};
+      mt::Trainer trainer{examples::of_its_own(device), model, loss, optimizer, options};
       const mt::Traffic moved = mt::traffic_now(trainer.device());
       trainer.fit(data, {.on_epoch = [&](const mt::EpochRecord&) {
                     run.bytes = examples::allocated(trainer.device()) - before;
@@ -203,6 +203,11 @@ void judge_times(Experiment& experiment, const std::vector<double>& n, const Col
                    .series = {"data"}});
 }
 
+// Science, not the library: a GPU keeps the numbers of a sample, and its place in the order of an epoch.
+std::uint64_t resident_bytes(const Experiment& experiment, std::uint64_t row_bytes) {
+  return row_bytes + (examples::is_host(experiment.device()) ? 0 : sizeof(std::uint64_t));
+}
+
 void judge_bytes(Experiment& experiment, const std::vector<double>& n, const Column& column, std::uint64_t row_bytes) {
   const std::vector<double> planned = column("resident planned_bytes"), measured = column("resident measured_bytes"),
                             streamed = column("streamed measured_bytes"), bound = column("streamed planned_bytes");
@@ -215,9 +220,10 @@ void judge_bytes(Experiment& experiment, const std::vector<double>& n, const Col
   experiment.fit("memory of resident data", "bytes a sample", each);
   experiment.verdict("memory is what plan() says, to 10 % and 64 KiB", format("at most %.3f of that off", worst),
                      worst < 1);
-  experiment.verdict(
-      format("it grows by the %llu bytes of a sample, to 2 %%", static_cast<unsigned long long>(row_bytes)),
-      format("%.3f bytes", each), std::abs(each / static_cast<double>(row_bytes) - 1) < 0.02);
+  const std::uint64_t expected = resident_bytes(experiment, row_bytes);
+  experiment.verdict(format("it grows by the %llu bytes of a sample%s, to 2 %%",
+                            static_cast<unsigned long long>(expected), expected > row_bytes ? " and its place" : ""),
+                     format("%.3f bytes", each), std::abs(each / static_cast<double>(expected) - 1) < 0.02);
   experiment.verdict(
       "streamed, it stays within what was planned and 64 KiB, whatever N",
       format("at most %.3f of the plan, %.4g bytes at N = %.0f", worst_streamed, streamed.back(), n.back()),

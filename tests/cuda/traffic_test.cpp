@@ -1,8 +1,11 @@
 // Bytes and memory of a GPU: what was predicted is what is moved and allocated.
 
 #include <minitrain/cuda.hpp>
+#include <minitrain/data/row_file.hpp>
 #include <minitrain/trainer.hpp>
 
+#include <array>
+#include <cstdio>
 #include <optional>
 
 #include "support/catch.hpp"
@@ -50,6 +53,20 @@ void check_bytes(const Moved& m) {
   CHECK(m.measured.to_device_copies >= m.predicted.to_device_copies);
   CHECK(m.measured.from_device_copies >= m.predicted.from_device_copies);
 }
+
+/// A data set in a file, which is gone with it.
+struct RowFile {
+  explicit RowFile(const mt::Dataset& all) {
+    mt::write_row_file(path, all);
+    data = mt::open_row_file(path);
+  }
+  ~RowFile() { std::remove(path); }
+  RowFile(const RowFile&) = delete;
+  RowFile& operator=(const RowFile&) = delete;
+
+  const char* const path = "traffic_test.safetensors";
+  mt::Dataset data;
+};
 
 /// A device on which what the queue of steps needs finds room, and little more.
 mt::Cuda small_device() { return mt::Cuda{mt::CudaOptions{.memory_limit = 380'000}}; }
@@ -111,6 +128,17 @@ TEST_CASE("the bytes of a fit are those predicted", "[exactness]") {
     const auto numbers = mt::synthetic_regression({.samples = 60, .features = 7, .seed = 1});
     check_bytes(moved(mt::Cuda{0}, model_of(7, 1), mt::MeanSquaredError{}, numbers, options));
   }
+  SECTION("read from a file at once, and kept on the GPU; a subset, too, in the order of its rows") {
+    const RowFile file(labelled(203));
+    check_bytes(moved(mt::Cuda{0}, model_of(6, 3), loss, file.data, options));
+    check_bytes(moved(mt::Cuda{0}, model_of(6, 3), loss, mt::split(file.data).train, options));
+  }
+  SECTION("read from a file while it is used") {
+    const RowFile file(labelled(203));
+    options.loading.workers = 1;
+    check_bytes(moved(mt::Cuda{0}, model_of(6, 3), loss, file.data, options));
+    check_bytes(moved(mt::Cuda{0}, model_of(6, 3), loss, mt::split(file.data).train, options));
+  }
   SECTION("the host waits for every step: copies, too") {
     const auto on_step = [](const mt::StepEvent&) {};
     options.profile = true;
@@ -123,6 +151,22 @@ TEST_CASE("the bytes of a fit are those predicted", "[exactness]") {
     options.micro_batch_size = 33;
     check_bytes(moved(small_device(), model_of(200, 3), loss, pixels(2000, 200), options));
   }
+}
+
+TEST_CASE("what a GPU keeps is read from disk once, what it does not in every epoch") {
+  const RowFile file(labelled(203));
+  const std::uint64_t bytes = mt::size_of(file.data).file_bytes();
+  REQUIRE(bytes > 0);
+  mt::TrainerOptions options{.epochs = 3, .batch_size = 8};
+  const auto disk = [&](const auto& device) {
+    const mt::Estimate e = mt::estimate(mt::size_of(file.data), model_of(6, 3), mt::SoftmaxCrossEntropy{}, mt::Adam{},
+                                        options, device, mt::Probe{});
+    return std::array{e.once.disk_read_bytes, e.epoch.disk_read_bytes, e.run.disk_read_bytes};
+  };
+  CHECK(disk(mt::Cuda{0}) == std::array{bytes, std::uint64_t{0}, bytes});
+  CHECK(disk(mt::Cpu{}) == std::array{std::uint64_t{0}, bytes, 3 * bytes});
+  options.loading.workers = 1;
+  CHECK(disk(mt::Cuda{0}) == std::array{std::uint64_t{0}, bytes, 3 * bytes});
 }
 
 TEST_CASE("in fp16 and with weights on classes the bytes are those predicted, too") {

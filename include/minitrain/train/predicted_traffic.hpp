@@ -16,6 +16,8 @@ struct RunShape {
   bool queued = false;      // the device goes through steps while the host queues the next
   bool replayed = false;    // and repeats what it recorded of the first of a kind
 
+  /// What is not in memory, and is kept all the same, was read there first, all of it.
+  bool read_at_once() const noexcept { return resident && !data.in_memory; }
   std::uint64_t steps() const noexcept { return pieces(data.samples, batch_size); }
   std::uint64_t micro_batches() const noexcept {
     return data.samples / batch_size * pieces(batch_size, micro_batch) + pieces(data.samples % batch_size, micro_batch);
@@ -37,13 +39,16 @@ class PredictedTraffic {
  public:
   explicit PredictedTraffic(const RunShape& shape) noexcept : shape_(shape) {}
 
-  /// Before the first step: the data set, where the device keeps it, and the list of its rows, where there is one.
+  /// Before the first step: the data set, where the device keeps it, and the list of its rows, where there is one. What
+  /// was read to be kept there comes from disk now, and in the order of its rows.
   Traffic once() const noexcept {
     Traffic t;
     if constexpr (!on_host) {
       if (!shape_.resident) return t;
-      t.sent(shape_.data.memory_bytes(), shape_.data.arrays());
-      if (shape_.data.subset) t.sent(shape_.data.samples * sizeof(std::uint64_t));
+      const bool read = shape_.read_at_once();
+      if (read) t.disk_read_bytes = shape_.data.file_bytes();
+      t.sent(read ? shape_.data.samples_bytes() : shape_.data.memory_bytes(), shape_.data.arrays());
+      if (shape_.data.subset && !read) t.sent(shape_.data.samples * sizeof(std::uint64_t));
     }
     return t;
   }
@@ -53,6 +58,7 @@ class PredictedTraffic {
   Traffic epoch([[maybe_unused]] std::size_t number) const noexcept {
     Traffic t{.disk_read_bytes = shape_.data.file_bytes()};
     if constexpr (!on_host) {
+      if (shape_.read_at_once()) t.disk_read_bytes = 0;
       const std::uint64_t steps = shape_.steps();
       if (!shape_.resident) {
         const std::uint64_t pieces = shape_.slots != 0 ? shape_.slots : shape_.micro_batches();
