@@ -163,5 +163,12 @@ TEST_CASE("metrics of the other kind of data are refused", "[train][bad input]")
   CHECK_THROWS_WITH(two.add(classes({1, 2}, 2, {2})), ContainsSubstring("label 2"));
   CHECK_THROWS_WITH(two.add(classes({1, 2}, 2, {-1})), ContainsSubstring("label -1"));
   CHECK_THROWS_AS(mt::Confusion(0), mt::OptionError);
+  CHECK_THROWS_AS(mt::TopK{0}, mt::OptionError);
+  mt::TopK four{4}, three{3};
+  CHECK_THROWS_AS(four.add(classes({1, 2, 3}, 3, {0})), mt::OptionError);
+  CHECK_THROWS_WITH(four.add(classes({1, 2, 3}, 3, {0})), ContainsSubstring("k is 4, but the model has 3 outputs"));
+  CHECK(four.samples == 0);
+  three.add(classes({1, 2, 3}, 3, {0}));
+  CHECK(three.value() == 1);
   CHECK(two.samples() == 0);
 }

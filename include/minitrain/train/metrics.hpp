@@ -63,12 +63,22 @@ inline double share(std::size_t part, std::size_t all) noexcept {
 /// The share of samples whose label is among the k largest outputs. Of equal outputs the one that comes first counts as
 /// the larger, and samples with an output that is NaN are wrong, so that k = 1 is the accuracy of Trainer::evaluate().
 struct TopK {
-  std::size_t k = 1;
+  /// Throws OptionError for a k of 0.
+  explicit TopK(std::size_t largest = 1) : k(largest) {
+    if (k == 0) throw OptionError("TopK: k is 0, but it must be at least 1, which is the accuracy");
+  }
+
+  std::size_t k;
   std::size_t right = 0, samples = 0;
   std::size_t without_answer = 0;  // of the samples: an output is NaN
 
+  /// Throws OptionError for a k of more than the model's outputs: every answer would be right.
   void add(const Predictions& p) {
     detail::want_labels(p, "TopK");
+    if (p.size() > 0 && k > p.outputs.columns()) {
+      throw OptionError(
+          {"TopK: k is ", k, ", but the model has ", p.outputs.columns(), " outputs: give at most that many"});
+    }
     for (std::size_t i = 0; i < p.size(); ++i) {
       if (detail::has_nan(p, i)) {
         ++without_answer;
@@ -88,7 +98,9 @@ struct TopK {
 };
 
 /// The share of samples whose largest output is that of their label.
-struct Accuracy : TopK {};
+struct Accuracy : TopK {
+  Accuracy() = default;
+};
 
 /// Counts by true class (row) and predicted class (column). A sample with an output that is NaN is predicted as none.
 class Confusion {
