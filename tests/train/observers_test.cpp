@@ -92,6 +92,18 @@ TEST_CASE("all observers listen to one run", "[train]") {
   CHECK(std::filesystem::file_size(std::filesystem::directory_iterator(folder / "board")->path()) > 1000);
 }
 
+TEST_CASE("an observer that is given twice is refused before anything has happened", "[train][bad input]") {
+  const test::Folder folder;
+  mt::JsonlLog log{folder / "metrics.jsonl"};
+  mt::RunRecord record{folder / "run.json"};
+  mt::Trainer t = trainer();
+  const auto fit = [&] { t.fit(data(), {.observers = {&log, &record, &log}}); };
+  CHECK_THROWS_AS(fit(), mt::OptionError);
+  CHECK_THROWS_WITH(fit(), test::ContainsSubstring("observers 0 and 2 are the same"));
+  CHECK(folder.count() == 0);
+  CHECK(t.steps() == 0);
+}
+
 TEST_CASE("what hears of no steps leaves none to be told, and one that refuses leaves the others unhurt", "[train]") {
   const test::Folder folder;
   test::write_all(folder / "precious", "not a log\n");

@@ -73,7 +73,7 @@ struct Callbacks {
   std::function<void(const StepEvent&)> on_step{};
   std::function<void(const EpochRecord&)> on_epoch{};
   std::function<void(Severity, std::string_view)> on_message{};
-  std::vector<Observer*> observers{};  // not owned
+  std::vector<Observer*> observers{};  // not owned; each once
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI
