@@ -299,6 +299,40 @@ TEST_CASE("a run that came to its end is not done again", "[train]") {
   CHECK(second.steps() == 8);
 }
 
+TEST_CASE("a run that has done more epochs than are asked for is refused", "[train][bad input]") {
+  const Directory directory("fewer");
+  const auto data = labelled(64);
+  const auto options = [&](std::size_t epochs) {
+    return mt::TrainerOptions{.epochs = epochs, .batch_size = 32, .checkpoint = {.directory = directory.path}};
+  };
+  auto first = make(options(5));
+  first.fit(data, {.on_epoch = [&](const mt::EpochRecord& e) {
+              if (e.epoch == 2) first.request_stop();
+            }});
+  auto fewer = make(options(2));
+  REQUIRE(fewer.resume());
+  const auto before = fewer.parameters();
+  CHECK_THROWS_AS(fewer.fit(data), mt::OptionError);
+  CHECK_THROWS_WITH(fewer.fit(data), ContainsSubstring("3 epochs of the run that goes on are done") &&
+                                         ContainsSubstring("epochs is 2: ask for 3 or more"));
+  CHECK(same_bits(fewer.parameters(), before));
+  auto equal = make(options(3));
+  REQUIRE(equal.resume());
+  CHECK(equal.fit(data).epochs.size() == 3);  // and nothing is done
+  CHECK(equal.steps() == 6);
+
+  auto more = make(options(5));
+  REQUIRE(more.resume());
+  more.fit(data, {.on_step = [&](const mt::StepEvent&) { more.request_stop(); }});  // in the fourth
+  auto part = make(options(3));
+  REQUIRE(part.resume());
+  CHECK_THROWS_WITH(part.fit(data), ContainsSubstring("3 epochs and a part of the next of the run that goes on") &&
+                                        ContainsSubstring("ask for 4 or more"));
+  auto enough = make(options(4));
+  REQUIRE(enough.resume());
+  CHECK(enough.fit(data).epochs.size() == 4);
+}
+
 TEST_CASE("a run does not mix with another one's checkpoints", "[train][bad input]") {
   const Directory directory("mixed");
   const auto data = labelled(64);

@@ -48,6 +48,7 @@ class Fit : private FitParts<T, Device> {
     if (validation != nullptr) validation_loader_.reset(new Loader(whole_loader(device, core, options, *validation)));
     data_ = fingerprint(training);
     check_continues(progress, loader_->samples_per_epoch(), loader_->order(), data_, validation != nullptr);
+    check_epochs(progress, options.epochs);
     checkpoints_.emplace(device, options, core, progress, best, audience_);
   }
 
