@@ -333,6 +333,25 @@ TEST_CASE("a run that has done more epochs than are asked for is refused", "[tra
   CHECK(enough.fit(data).epochs.size() == 4);
 }
 
+TEST_CASE("two runs do not write to one directory at a time", "[train][bad input]") {
+  const Directory directory("two");
+  const auto data = labelled(64);
+  const mt::TrainerOptions options{.epochs = 2, .batch_size = 32, .checkpoint = {.directory = directory.path}};
+  auto first = make(options), second = make(options);
+  bool asked = false;
+  first.fit(data, {.on_epoch = [&](const mt::EpochRecord&) {
+              asked = true;
+              CHECK_THROWS_AS(second.fit(data), mt::DataError);
+              CHECK_THROWS_WITH(second.fit(data), ContainsSubstring(directory.path) &&
+                                                      ContainsSubstring("found in use by another program"));
+              CHECK(second.steps() == 0);
+              CHECK_NOTHROW(make(options).resume());  // which only reads
+            }});
+  CHECK(asked);
+  CHECK(second.resume());
+  CHECK_NOTHROW(second.fit(data));
+}
+
 TEST_CASE("a run does not mix with another one's checkpoints", "[train][bad input]") {
   const Directory directory("mixed");
   const auto data = labelled(64);

@@ -34,11 +34,13 @@ class CheckpointWriter {
  public:
   using StartThread = std::function<std::thread(std::function<void()>)>;
 
-  /// Where the system has no thread to give, submit() writes by itself, and statistics().in_place says why.
+  /// Where the system has no thread to give, submit() writes by itself, and statistics().in_place says why. Locks the
+  /// directory as long as it lives, and throws what lock() throws.
   explicit CheckpointWriter(
       CheckpointDirectory directory, std::size_t max_failures = 5,
       const StartThread& start = [](std::function<void()> run) { return std::thread(std::move(run)); })
       : directory_(std::move(directory)), max_failures_(max_failures) {
+    directory_.lock();
     free_.reserve(most_snapshots);
     try {
       thread_ = start([this] { run(); });

@@ -14,12 +14,13 @@ template <class T, class Device>
 class Checkpointing {
  public:
   /// Throws OptionError when the directory holds later states than the run's: they are of another run, which would be
-  /// mixed with this one. Throws DataError (io_error).
+  /// mixed with this one. Throws DataError (io_error), also when another run writes to it.
   Checkpointing(const Device& device, const TrainerOptions& options, Accumulator<T, Device>& core,
                 RunProgress& progress, const std::vector<T>& best, const Audience& audience)
       : device_(device), options_(options), core_(core), progress_(progress), best_(best), audience_(audience) {
     if (!options.checkpoint.on()) return;
     CheckpointDirectory directory(options.checkpoint);
+    directory.lock();  // before looking, so that nothing is added after it
     directory.expect_none_after(core.steps());
     fields_ = run_fields(device, core, options);
     writer_.emplace(std::move(directory), options.checkpoint.max_failures);
