@@ -9,6 +9,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -27,6 +28,7 @@ struct RunInfo {
   std::uint64_t seed = 0;
   double learning_rate = 0;  // of the optimizer, before any schedule
   bool has_validation = false;
+  std::vector<std::pair<std::string, std::string>> options{};  // (name, value): all that a run that goes on must share
 };
 
 /// After an optimizer step; a batch whose samples weigh nothing makes none, nor does one whose gradient is past the
