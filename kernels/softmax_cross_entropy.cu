@@ -45,6 +45,14 @@ __global__ void __launch_bounds__(32)
   if (threadIdx.x == 0) *out = __fmul_rn(spread, sum);
 }
 
+/// Whether one of n outputs is NaN: their row is answered wrong, whatever its label. To be asked where the sum over the
+/// row is NaN, as infinities make it too.
+__device__ inline bool has_nan(const float* z, std::size_t n) {
+  bool found = false;
+  for (std::size_t c = 0; c < n; ++c) found = found || z[c] != z[c];
+  return found;
+}
+
 // --- few classes ----------------------------------------------------------------------------------------------------
 
 constexpr std::size_t few_classes = 15;     // as on the CPU
@@ -83,7 +91,7 @@ __device__ inline void few_classes_row(const SoftmaxLossRows& a, std::size_t row
   cuda::softmax_loss(f, weight, sum, label_logit, spread, loss, scale);
   a.loss[row] = loss.v;
   a.weight[row] = weight.v;
-  a.right[row] = best == label ? 1.0f : 0.0f;
+  a.right[row] = best == label && (equal(sum, sum) || !has_nan(a.logits + row * n, n)) ? 1.0f : 0.0f;
   if (a.dy == nullptr) return;
   for (unsigned c = 0; c < n; ++c) {
     const Lane d = cuda::softmax_gradient(f, Lane{z[c]}, scale, a.weight_of(c));
@@ -155,7 +163,7 @@ __device__ inline void many_classes_row(const SoftmaxLossRows& a, const SoftmaxF
   if (lane == 0) {
     a.loss[row] = loss.v;
     a.weight[row] = weight.v;
-    a.right[row] = right ? 1.0f : 0.0f;
+    a.right[row] = right && (equal(sum, sum) || !has_nan(z, n)) ? 1.0f : 0.0f;
   }
   if (a.dy == nullptr) return;
   float* const dy = a.dy + row * n;

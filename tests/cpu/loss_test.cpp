@@ -341,6 +341,47 @@ TEMPLATE_TEST_CASE("numbers that are not finite come out as a loss that is not",
   }
 }
 
+TEST_CASE("a row with an output that is NaN is answered wrong for every label") {
+  constexpr float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  for (const mt::Isa isa : instruction_sets()) {
+    for (const std::size_t columns : {2u, 3u, 15u, 16u, 20u, 40u}) {
+      for (const std::size_t at : {std::size_t{0}, std::size_t{1}, columns - 1, columns}) {  // columns: all of them
+        for (const float others : {-1.0f, infinity, -infinity}) {
+          CAPTURE(static_cast<int>(isa), columns, at, others);
+          Problem<float> p(columns, columns);
+          for (std::size_t row = 0; row < columns; ++row) {
+            p.labels[row] = static_cast<std::int32_t>(row);
+            for (std::size_t c = 0; c < columns; ++c) {
+              p.y[row * columns + c] = at == columns || at == c ? nan : c == row ? others : others - 1;
+            }
+          }
+          mt::SoftmaxCrossEntropy{}(cpu(isa), p.arguments());
+          CHECK(std::isnan(p.totals[0]));
+          CHECK(p.totals[2] == 0);
+          for (const float target : {0.0f, 1.0f}) {
+            for (std::size_t i = 0; i < columns * columns; ++i) {
+              p.targets[i] = target;
+              if (!std::isnan(p.y[i])) p.y[i] = target - 0.5f;
+            }
+            p.totals[2] = 0;
+            mt::BinaryCrossEntropy{}(cpu(isa), p.arguments());
+            CHECK(p.totals[2] == 0);
+          }
+        }
+      }
+      // Infinities are numbers: the answer is the largest, though the loss is NaN.
+      Problem<float> p(3, columns);
+      for (float& value : p.y) value = -infinity;
+      p.y[0] = infinity;
+      p.y[columns + 1] = nan;
+      p.labels[0] = p.labels[1] = p.labels[2] = 0;
+      mt::SoftmaxCrossEntropy{}(cpu(isa), p.arguments());
+      CHECK(std::isnan(p.totals[0]));
+      CHECK(p.totals[2] == 2);
+    }
+  }
+}
+
 TEST_CASE("of equal largest outputs the first is the answer") {
   for (const mt::Isa isa : instruction_sets()) {
     for (const std::size_t columns : {3u, 16u, 20u, 40u}) {

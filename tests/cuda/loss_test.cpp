@@ -135,6 +135,39 @@ TEST_CASE("Softmax cross-entropy on the GPU tells the first of the largest, as t
   }
 }
 
+TEST_CASE("Outputs that are NaN are wrong answers on the GPU too, for every label", "[exactness]") {
+  const Cuda gpu{0};
+  for (const std::size_t classes : {2, 3, 15, 16, 40}) {
+    for (const float other : {-1.0f, -infinity}) {
+      for (const bool all : {false, true}) {
+        CAPTURE(classes, other, all);
+        Tensor<float> hy(Shape{classes, classes}), ht(Shape{classes, classes});
+        Tensor<std::int32_t> hl(Shape{classes});
+        for (std::size_t r = 0; r < classes; ++r) {
+          hl[r] = static_cast<std::int32_t>(r);
+          for (std::size_t c = 0; c < classes; ++c) {
+            hy(r, c) = all || c == (r + 1) % classes ? not_a_number : c == r ? 5.0f : other;
+            ht(r, c) = c == r ? 1.0f : 0.0f;
+          }
+        }
+        Tensor<double, Cuda> totals = on(gpu, Tensor<double>(Shape{3}, {0, 0, 0}));
+        const auto y = on(gpu, hy), targets = on(gpu, ht);
+        const auto labels = on(gpu, hl);
+        LossArguments<float, Cuda> a;
+        a.y = in(y);
+        a.targets = in(targets);
+        a.labels = in(labels);
+        a.totals = totals.view();
+        softmax_cross_entropy(gpu, 0, a);
+        binary_cross_entropy_with_logits(gpu, a);
+        double sums[3];
+        copy_to_host(gpu, in(totals), sums);
+        CHECK(sums[2] == 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("Losses on the GPU do not depend on the split of the batch", "[exactness]") {
   const Cuda gpu{0};
   const std::size_t rows = 301, classes = 10;

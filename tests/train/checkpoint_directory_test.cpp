@@ -45,6 +45,46 @@ pid_t dead_process() {
 
 }  // namespace
 
+TEST_CASE("a directory that is written to is locked, until the writer is gone, however it went", "[checkpoint]") {
+  const Folder folder;
+  const std::string path = folder / "run";
+  const auto refused = [&] {
+    test::check_error<mt::DataError>(
+        mt::ErrorCode::io_error, [&] { mt::CheckpointDirectory(path).lock(); }, "found in use by another program");
+  };
+  {
+    mt::CheckpointDirectory directory(path);
+    mt::CheckpointDirectory(path).lock();  // which has gone already
+    directory.lock();
+    directory.lock();
+    refused();
+    mt::CheckpointDirectory copy(directory);
+    copy.lock();
+    CHECK(mt::CheckpointDirectory(path).steps().empty());  // reading needs none
+    CHECK_FALSE(mt::CheckpointDirectory(path).newest());
+  }
+  {
+    const mt::CheckpointWriter writer{mt::CheckpointDirectory(path)};
+    CHECK_THROWS_AS(mt::CheckpointWriter{mt::CheckpointDirectory(path)}, mt::DataError);
+  }
+  int ready[2];
+  REQUIRE(::pipe(ready) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    mt::CheckpointDirectory directory(path);
+    directory.lock();
+    static_cast<void>(::write(ready[1], "x", 1) == 1);
+    for (;;) ::pause();
+  }
+  char byte = 0;
+  REQUIRE(::read(ready[0], &byte, 1) == 1);
+  refused();
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  mt::CheckpointDirectory(path).lock();
+  for (const int end : ready) ::close(end);
+}
+
 TEST_CASE("checkpoints are named after their steps", "[checkpoint]") {
   const Folder folder;
   const mt::CheckpointDirectory directory(folder / "new/deep/run");

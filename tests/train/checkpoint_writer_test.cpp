@@ -111,6 +111,58 @@ TEST_CASE("while the disk is busy a newer snapshot replaces the one that waits, 
   CHECK(directory.steps() == Steps{1, 4, 7});
 }
 
+TEST_CASE("no snapshot is taken that would be replaced: the step after the writer is free has the next one",
+          "[checkpoint][threads]") {
+  const Folder folder;
+  test::Run<> run;
+  const SlowFiles files;
+  const mt::Cpu device;
+  const mt::Callbacks callbacks;
+  const mt::Audience audience(callbacks);
+  const std::vector<float> best;
+  mt::TrainerOptions options{.batch_size = run.batch};
+  options.checkpoint = {.directory = folder / "run", .every_steps = 5, .every_epochs = 1, .keep_last = 9};
+  mt::RunProgress progress;
+  mt::Checkpointing<float, mt::Cpu> checkpoints(device, options, run.core(), progress, best, audience, files);
+  std::size_t taken = 0;
+  const auto step = [&](std::size_t to) {
+    run.core().set_steps(to);
+    if (!checkpoints.due_after_step()) return false;
+    checkpoints.submit();
+    ++taken;
+    return true;
+  };
+  for (std::size_t i = 1; i <= 5; ++i) CHECK(step(i) == (i == 5));
+  files.wait();
+  for (std::size_t i = 6; i <= 31; ++i) CHECK_FALSE(step(i));
+  const auto epoch = [&](double value) {
+    ++progress.epochs;
+    progress.value = value;
+    progress.value_steps = run.steps();
+    checkpoints.after_epoch();
+  };
+  epoch(2);  // waits
+  run.core().set_steps(32);
+  epoch(3);  // worse, and there is one already
+  run.core().set_steps(33);
+  epoch(1);  // the best
+  run.core().set_steps(34);
+  epoch(1);
+  CHECK(progress.saved_steps == 33);
+  files.go_on();
+  checkpoints.finish();
+  CHECK(mt::CheckpointDirectory(folder / "run", 9).steps() == Steps{5, 31, 33});
+  CHECK(step(36));  // due since 32
+  checkpoints.finish();
+  CHECK_FALSE(step(37));
+  CHECK(step(40));
+  checkpoints.finish();
+  run.core().set_steps(43);
+  checkpoints.at_end();  // which is always saved
+  CHECK(mt::CheckpointDirectory(folder / "run", 9).steps() == Steps{5, 31, 33, 36, 40, 43});
+  CHECK(taken == 3);
+}
+
 TEST_CASE("checkpoints that cannot be written are counted, the old ones stay, and too many in a row stop the run",
           "[checkpoint][threads]") {
   const Folder folder;

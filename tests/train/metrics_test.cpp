@@ -54,6 +54,49 @@ TEST_CASE("classification metrics are those of the definitions", "[train]") {
   CHECK(std::isnan(mt::Confusion(2).accuracy()));
 }
 
+TEST_CASE("a sample with an output that is NaN is wrong for every label, and counted apart", "[train]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<double> outputs{nan, nan, nan, 5, nan, 1, nan, 5, 1, 1, 2, 5};
+  for (const std::int32_t label : {0, 1, 2}) {
+    const std::vector<std::int32_t> labels{label, label, label, label};
+    const auto p = classes(outputs, 3, labels);
+    mt::Accuracy accuracy;
+    mt::TopK three{3};
+    mt::Confusion confusion(3);
+    accuracy.add(p), three.add(p), confusion.add(p);
+    const bool last = label == 2;
+    CHECK(accuracy.value() == (last ? 0.25 : 0));
+    CHECK(three.value() == 0.25);
+    CHECK(accuracy.without_answer == 3);
+    CHECK(accuracy.samples == 4);
+    const auto truth = static_cast<std::size_t>(label);
+    CHECK(confusion.without_answer(truth) == 3);
+    CHECK(confusion(truth, 2) == 1);
+    CHECK(confusion.samples() == 4);
+    CHECK(confusion.accuracy() == accuracy.value());
+    CHECK(confusion.recall(truth) == accuracy.value());
+    CHECK(confusion.precision(2) == (last ? 1 : 0));
+    CHECK(confusion.f1(truth) == (last ? 2.0 / 5 : 0));
+  }
+}
+
+TEST_CASE("a model whose parameters are NaN answers nothing right, however it is asked", "[train]") {
+  const auto data = labelled(103);
+  mt::Trainer trainer{test::device(),
+                      mt::Sequential{mt::Dense{6, 9}, mt::ReLU{}, mt::Dense{9, 3}},
+                      mt::SoftmaxCrossEntropy{},
+                      mt::SGD{.learning_rate = 1e30},
+                      {.epochs = 5, .batch_size = 50, .non_finite = {mt::OnNonFinite::ignore}}};
+  CHECK_THROWS_AS(trainer.fit(data), mt::NumericError);
+  CHECK(std::isnan(trainer.evaluate(data).loss));
+  CHECK(trainer.evaluate(data).accuracy == 0);
+  mt::Accuracy accuracy;
+  mt::Confusion confusion(3);
+  trainer.measure(data, accuracy, confusion);
+  CHECK(accuracy.value() == 0);
+  CHECK(confusion.accuracy() == 0);
+}
+
 TEST_CASE("regression metrics are those of the definitions", "[train]") {
   mt::RegressionError error;
   error.add(reals({2.5, 0.0, 2, 8, 1, 2, 3, 5}, {3, -0.5, 2, 7, 2, 2, 2, 4}, 2));
@@ -120,5 +163,12 @@ TEST_CASE("metrics of the other kind of data are refused", "[train][bad input]")
   CHECK_THROWS_WITH(two.add(classes({1, 2}, 2, {2})), ContainsSubstring("label 2"));
   CHECK_THROWS_WITH(two.add(classes({1, 2}, 2, {-1})), ContainsSubstring("label -1"));
   CHECK_THROWS_AS(mt::Confusion(0), mt::OptionError);
+  CHECK_THROWS_AS(mt::TopK{0}, mt::OptionError);
+  mt::TopK four{4}, three{3};
+  CHECK_THROWS_AS(four.add(classes({1, 2, 3}, 3, {0})), mt::OptionError);
+  CHECK_THROWS_WITH(four.add(classes({1, 2, 3}, 3, {0})), ContainsSubstring("k is 4, but the model has 3 outputs"));
+  CHECK(four.samples == 0);
+  three.add(classes({1, 2, 3}, 3, {0}));
+  CHECK(three.value() == 1);
   CHECK(two.samples() == 0);
 }

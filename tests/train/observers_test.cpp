@@ -92,6 +92,43 @@ TEST_CASE("all observers listen to one run", "[train]") {
   CHECK(std::filesystem::file_size(std::filesystem::directory_iterator(folder / "board")->path()) > 1000);
 }
 
+TEST_CASE("the record of a run knows all options of a trainer, and the words of what it failed by", "[train]") {
+  const test::Folder folder;
+  mt::Trainer<float, mt::Cpu> t{mt::Cpu{},
+                                mt::Sequential{mt::Dense{7, 3}},
+                                mt::SoftmaxCrossEntropy{.label_smoothing = 0.1},
+                                mt::Adam{.learning_rate = 1e-2, .beta1 = 0.8},
+                                {.epochs = 3,
+                                 .batch_size = 32,
+                                 .reduce_on_plateau = {.factor = 0.5, .patience = 7},
+                                 .batch_growth = {.at = {2}, .factor = 4}}};
+  mt::RunRecord record{folder / "run.json"};
+  const auto fail = [&](const auto& with) {
+    CHECK_THROWS(t.fit(data(), {.on_step = [&](const mt::StepEvent&) { throw with; }, .observers = {&record}}));
+    return test::read_all(folder / "run.json");
+  };
+  const std::string run = fail(std::runtime_error("the lights went out"));
+  CHECK_THAT(run, test::ContainsSubstring("\"status\": \"failed\",\n  \"failure\": \"the lights went out\""));
+  for (const char* const text :
+       {"\"loss.label_smoothing\": \"0.1\"", "\"optimizer.beta1\": \"0.8\"", "\"non_finite\": \"",
+        "\"reduce_on_plateau\": \"0.5 7 ", "\"batch_growth\": \"times 4 to 0 at 2\""}) {
+    CHECK_THAT(run, test::ContainsSubstring(text));
+  }
+  CHECK_THAT(fail(1), test::ContainsSubstring("\"failure\": \"an exception of an unknown type\""));
+}
+
+TEST_CASE("an observer that is given twice is refused before anything has happened", "[train][bad input]") {
+  const test::Folder folder;
+  mt::JsonlLog log{folder / "metrics.jsonl"};
+  mt::RunRecord record{folder / "run.json"};
+  mt::Trainer t = trainer();
+  const auto fit = [&] { t.fit(data(), {.observers = {&log, &record, &log}}); };
+  CHECK_THROWS_AS(fit(), mt::OptionError);
+  CHECK_THROWS_WITH(fit(), test::ContainsSubstring("observers 0 and 2 are the same"));
+  CHECK(folder.count() == 0);
+  CHECK(t.steps() == 0);
+}
+
 TEST_CASE("what hears of no steps leaves none to be told, and one that refuses leaves the others unhurt", "[train]") {
   const test::Folder folder;
   test::write_all(folder / "precious", "not a log\n");

@@ -299,6 +299,59 @@ TEST_CASE("a run that came to its end is not done again", "[train]") {
   CHECK(second.steps() == 8);
 }
 
+TEST_CASE("a run that has done more epochs than are asked for is refused", "[train][bad input]") {
+  const Directory directory("fewer");
+  const auto data = labelled(64);
+  const auto options = [&](std::size_t epochs) {
+    return mt::TrainerOptions{.epochs = epochs, .batch_size = 32, .checkpoint = {.directory = directory.path}};
+  };
+  auto first = make(options(5));
+  first.fit(data, {.on_epoch = [&](const mt::EpochRecord& e) {
+              if (e.epoch == 2) first.request_stop();
+            }});
+  auto fewer = make(options(2));
+  REQUIRE(fewer.resume());
+  const auto before = fewer.parameters();
+  CHECK_THROWS_AS(fewer.fit(data), mt::OptionError);
+  CHECK_THROWS_WITH(fewer.fit(data), ContainsSubstring("3 epochs of the run that goes on are done") &&
+                                         ContainsSubstring("epochs is 2: ask for 3 or more"));
+  CHECK(same_bits(fewer.parameters(), before));
+  auto equal = make(options(3));
+  REQUIRE(equal.resume());
+  CHECK(equal.fit(data).epochs.size() == 3);  // and nothing is done
+  CHECK(equal.steps() == 6);
+
+  auto more = make(options(5));
+  REQUIRE(more.resume());
+  more.fit(data, {.on_step = [&](const mt::StepEvent&) { more.request_stop(); }});  // in the fourth
+  auto part = make(options(3));
+  REQUIRE(part.resume());
+  CHECK_THROWS_WITH(part.fit(data), ContainsSubstring("3 epochs and a part of the next of the run that goes on") &&
+                                        ContainsSubstring("ask for 4 or more"));
+  auto enough = make(options(4));
+  REQUIRE(enough.resume());
+  CHECK(enough.fit(data).epochs.size() == 4);
+}
+
+TEST_CASE("two runs do not write to one directory at a time", "[train][bad input]") {
+  const Directory directory("two");
+  const auto data = labelled(64);
+  const mt::TrainerOptions options{.epochs = 2, .batch_size = 32, .checkpoint = {.directory = directory.path}};
+  auto first = make(options), second = make(options);
+  bool asked = false;
+  first.fit(data, {.on_epoch = [&](const mt::EpochRecord&) {
+              asked = true;
+              CHECK_THROWS_AS(second.fit(data), mt::DataError);
+              CHECK_THROWS_WITH(second.fit(data), ContainsSubstring(directory.path) &&
+                                                      ContainsSubstring("found in use by another program"));
+              CHECK(second.steps() == 0);
+              CHECK_NOTHROW(make(options).resume());  // which only reads
+            }});
+  CHECK(asked);
+  CHECK(second.resume());
+  CHECK_NOTHROW(second.fit(data));
+}
+
 TEST_CASE("a run does not mix with another one's checkpoints", "[train][bad input]") {
   const Directory directory("mixed");
   const auto data = labelled(64);
@@ -335,15 +388,15 @@ TEST_CASE("a run does not go on with other data unless allowed", "[train][bad in
 }
 
 TEST_CASE("checkpoints that cannot be written are told, and training goes on", "[train][bad input]") {
-  const Directory directory("full");
+  const Directory directory("full"), moved("full_moved");
   const auto data = labelled(64);
   std::string told;
   auto trainer = make({.epochs = 3,
                        .batch_size = 32,
                        .checkpoint = {.directory = directory.path, .every_steps = 1, .max_failures = 100}});
   const auto spoil = [&](const mt::StepEvent& e) {
-    if (e.step == 2) {  // the directory becomes a file
-      fs::remove_all(directory.path);
+    if (e.step == 2) {  // the directory becomes a file, even while a checkpoint is written to it
+      fs::rename(directory.path, moved.path);
       std::ofstream(directory.path) << "x";
     }
   };

@@ -97,6 +97,38 @@ TEST_CASE("a record that cannot be written says so before training, and ends no 
   CHECK(said.size() == 1);
 }
 
+TEST_CASE("a record has the options of loss, optimizer and rules, and why a run failed", "[train]") {
+  const test::Folder folder;
+  const std::string path = folder / "run.json";
+  mt::RunInfo info = run;
+  info.options = {{"optimizer.beta1", "0.9"}, {"batch_growth", "times 2 to 0 at 1"}};
+  mt::RunRecord record{path};
+  record.begin(info);
+  CHECK_THAT(test::read_all(path), test::ContainsSubstring("\"compared\": {\n    \"optimizer.beta1\": \"0.9\",\n    "
+                                                           "\"batch_growth\": \"times 2 to 0 at 1\"\n  },"));
+  record.end({.status = mt::RunStatus::failed, .failure = "a \"word\""});
+  CHECK(test::read_all(path).starts_with("{\n  \"status\": \"failed\",\n  \"failure\": \"a \\\"word\\\"\",\n"));
+}
+
+TEST_CASE("a record replaces no file that is none", "[train][bad input]") {
+  const test::Folder folder;
+  const std::string path = folder / "run.json";
+  for (const char* const other : {"{\"precious\": 1}", "{", "x", "{\n  \"status\": 1}"}) {
+    test::write_all(path, other);
+    mt::RunRecord record{path};
+    test::check_error<mt::DataError>(
+        mt::ErrorCode::bad_header, [&] { record.begin(run); }, "wanted a record of a run to replace");
+    record.end({.status = mt::RunStatus::failed});
+    CHECK(test::read_all(path) == other);
+  }
+  test::write_all(path, "");
+  for (int i = 0; i < 2; ++i) {
+    mt::RunRecord record{path};
+    CHECK_NOTHROW(record.begin(run));
+    record.end({});
+  }
+}
+
 TEST_CASE("times of a record are in UTC", "[train]") {
   using std::chrono::system_clock;
   CHECK(mt::detail::utc_text(system_clock::from_time_t(0)) == "1970-01-01T00:00:00Z");

@@ -71,11 +71,23 @@ MINITRAIN_INLINE void softmax_wide_gradient(const SoftmaxRows<T>& a, std::size_t
   at_label.store(out + a.labels[row], 1);
 }
 
+/// Rows with NaN among their outputs are answered wrong. A sum is NaN where an output is, and where infinities were.
+template <class T>
+MINITRAIN_INLINE void softmax_without_answer(const SoftmaxRows<T>& a, std::size_t row, int count) {
+  const T* z = a.logits + row * a.classes;
+  for (T* right = a.right + row; right != a.right + row + count; ++right) {
+    for (const T* const end = z + a.classes; z != end; ++z) {
+      if (!(*z == *z)) *right = T(0);
+    }
+  }
+}
+
 /// From the sums of up to `count` rows to their losses and the factors of their gradients.
 template <class T>
 MINITRAIN_INLINE void softmax_finish(const SoftmaxRows<T>& a, std::size_t row, int count, SoftmaxBlock<T>& block) {
   using V = Vec<T>;
   const V weight = V::load(block.weight), sum = V::load(block.sum);
+  if (const T all = sum.sum(); !(all == all)) softmax_without_answer(a, row, count);
   V loss, scale;
   softmax_loss<V>(a.factors, weight, sum, V::load(block.label_logit), V::load(block.spread_logit), loss, scale);
   loss.store(a.loss + row, count);

@@ -45,8 +45,8 @@ struct Huber {
 
 /// -Σ_c q_c·log softmax(y)_c of a sample with label k and C classes, q_c = class_weights[c]·((1 - s)·[c = k] + s/C), s
 /// the label smoothing; its weight in the mean is class_weights[k]. torch.nn.CrossEntropyLoss, also where smoothing and
-/// weights meet. A sample is answered right when y_k is the largest output (of equal ones, the first counts).
-/// Takes the model's outputs before any softmax.
+/// weights meet. A sample is answered right when y_k is the largest output (of equal ones, the first counts) and no
+/// output is NaN. Takes the model's outputs before any softmax.
 struct SoftmaxCrossEntropy {
   double label_smoothing = 0;           // in [0, 1)
   std::vector<double> class_weights{};  // one per class, >= 0; empty: all 1
@@ -86,7 +86,7 @@ struct SoftmaxCrossEntropy {
 
 /// -(1/out)·Σ_j (t_j·log p_j + (1 - t_j)·log(1 - p_j)) of a sample, p = 1/(1 + exp(-y)), t in [0, 1];
 /// torch.nn.BCEWithLogitsLoss. A sample is answered right when every output is on its side: y_j > 0 where t_j > 1/2,
-/// and only there. Takes the model's outputs before any sigmoid.
+/// and only there; NaN is on none. Takes the model's outputs before any sigmoid.
 struct BinaryCrossEntropy {
   static constexpr bool uses_labels = false;
   static constexpr bool counts_correct = true;

@@ -5,13 +5,21 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// Tells the callbacks, then the observers in their order.
+/// Tells the callbacks, then the observers in their order. Throws OptionError for an observer that is null, or there
+/// twice: its log would have every line twice.
 class Audience {
  public:
   explicit Audience(const Callbacks& callbacks) : callbacks_(callbacks), hears_steps_(callbacks.on_step != nullptr) {
-    for (const Observer* observer : callbacks.observers) {
-      if (observer == nullptr) throw OptionError("fit: an observer is a null pointer: leave it out");
-      hears_steps_ = hears_steps_ || observer->hears_steps();
+    const std::vector<Observer*>& all = callbacks.observers;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (all[i] == nullptr) throw OptionError("fit: an observer is a null pointer: leave it out");
+      for (std::size_t earlier = 0; earlier < i; ++earlier) {
+        if (all[earlier] != all[i]) continue;
+        throw OptionError({"fit: observers ", earlier, " and ", i,
+                           " are the same one, which would hear all of it twice: "
+                           "leave one out"});
+      }
+      hears_steps_ = hears_steps_ || all[i]->hears_steps();
     }
   }
 

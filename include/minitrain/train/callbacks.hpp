@@ -9,6 +9,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -27,6 +28,7 @@ struct RunInfo {
   std::uint64_t seed = 0;
   double learning_rate = 0;  // of the optimizer, before any schedule
   bool has_validation = false;
+  std::vector<std::pair<std::string, std::string>> options{};  // (name, value): all that a run that goes on must share
 };
 
 /// After an optimizer step; a batch whose samples weigh nothing makes none, nor does one whose gradient is past the
@@ -73,7 +75,7 @@ struct Callbacks {
   std::function<void(const StepEvent&)> on_step{};
   std::function<void(const EpochRecord&)> on_epoch{};
   std::function<void(Severity, std::string_view)> on_message{};
-  std::vector<Observer*> observers{};  // not owned
+  std::vector<Observer*> observers{};  // not owned; each once
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -4,6 +4,7 @@
 #include <minitrain/train/checkpoint_names.hpp>
 #include <minitrain/train/snapshot_file.hpp>
 
+#include <memory>
 #include <optional>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -35,6 +36,23 @@ class CheckpointDirectory {
   }
   explicit CheckpointDirectory(const CheckpointOptions& options, const FileSystem& files = FileSystem::system())
       : CheckpointDirectory(options.directory, options.keep_last, options.keep_best, files) {}
+
+  /// Keeps others that ask for it from the directory until this object and its copies are gone, or the process is, by a
+  /// lock on the file .lock, which stays. Throws DataError (io_error) when somebody has it, or there is no such file to
+  /// make; where the file system knows no locks, there is none. Who only reads needs none.
+  void lock() {
+    if (lock_) return;
+    const std::string name = directory_ + "/.lock";
+    auto file = std::make_shared<detail::io::Descriptor>(detail::io::open_file(name, O_RDWR | O_CREAT, 0666, *files_));
+    if (!file->open()) detail::io::fail_io(name, "cannot open to lock the directory", errno);
+    if (detail::io::uninterrupted([&] { return files_->flock(file->get()); }) != 0 && errno == EWOULDBLOCK) {
+      throw DataError(ErrorCode::io_error,
+                      {"checkpoints: ", detail::io::shown(directory_),
+                       ": wanted for this run alone, found in use by another program, or by another run of this one: "
+                       "wait for it to end, or give another directory"});
+    }
+    lock_ = std::move(file);
+  }
 
   const std::string& path() const noexcept { return directory_; }
   std::string path_of(std::uint64_t step) const { return joined({directory_, "/", detail::checkpoint_name(step)}); }
@@ -149,6 +167,7 @@ class CheckpointDirectory {
   std::size_t keep_last_;
   bool keep_best_;
   std::optional<Best> best_;
+  std::shared_ptr<detail::io::Descriptor> lock_;
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

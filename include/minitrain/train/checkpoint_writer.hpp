@@ -4,6 +4,7 @@
 #include <minitrain/train/checkpoint_directory.hpp>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -34,11 +35,13 @@ class CheckpointWriter {
  public:
   using StartThread = std::function<std::thread(std::function<void()>)>;
 
-  /// Where the system has no thread to give, submit() writes by itself, and statistics().in_place says why.
+  /// Where the system has no thread to give, submit() writes by itself, and statistics().in_place says why. Locks the
+  /// directory as long as it lives, and throws what lock() throws.
   explicit CheckpointWriter(
       CheckpointDirectory directory, std::size_t max_failures = 5,
       const StartThread& start = [](std::function<void()> run) { return std::thread(std::move(run)); })
       : directory_(std::move(directory)), max_failures_(max_failures) {
+    directory_.lock();
     free_.reserve(most_snapshots);
     try {
       thread_ = start([this] { run(); });
@@ -58,6 +61,10 @@ class CheckpointWriter {
     if (thread_.joinable()) thread_.join();
   }
 
+  /// Snapshots that were submitted and are neither written, failed nor replaced. None: the next one is written at once.
+  /// More than one: the last of them waits.
+  std::size_t pending() const noexcept { return pending_.load(std::memory_order_relaxed); }
+
   /// A snapshot to fill: one that has been written before, with its memory, when there is one.
   Snapshot buffer() {
     const std::lock_guard lock(mutex_);
@@ -73,6 +80,7 @@ class CheckpointWriter {
     {
       const std::lock_guard lock(mutex_);
       ++counts_.submitted;
+      ++pending_;
       if (thread_.joinable()) {
         put_waiting(std::move(snapshot));
       } else {
@@ -120,6 +128,7 @@ class CheckpointWriter {
       if (value(waiting_) == value(waiting_) && !(aside_ && value(aside_) <= value(waiting_))) aside_.swap(waiting_);
       if (waiting_) {
         ++counts_.replaced;
+        --pending_;
         recycle(*waiting_);
       }
     }
@@ -162,6 +171,7 @@ class CheckpointWriter {
     counts_.seconds += std::chrono::duration<double>(Clock::now() - start).count();
     recycle(*writing_);
     writing_.reset();
+    --pending_;
     if (written) {
       ++counts_.written;
       counts_.failed_in_a_row = 0;
@@ -189,6 +199,7 @@ class CheckpointWriter {
   std::optional<Snapshot> writing_, waiting_, aside_;
   std::vector<Snapshot> free_;
   CheckpointStatistics counts_;
+  std::atomic<std::size_t> pending_{0};  // read without the mutex, after every step
   Words failure_{}, in_place_{};
   bool stop_ = false;
   std::thread thread_;

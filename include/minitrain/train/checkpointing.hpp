@@ -9,17 +9,22 @@
 
 namespace minitrain::inline MINITRAIN_ABI {
 
-/// Nothing happens unless the options name a directory.
+/// Nothing happens unless the options name a directory. Snapshots are taken when the thread that writes them is free,
+/// not to be replaced before it is: a step that finds it busy leaves its snapshot to the first one that does not, and
+/// so does the end of an epoch while a snapshot waits that is not worse. So the newest state on the disk is, at any
+/// time, at most as old as the steps between two checkpoints and two writes, three where the best was kept aside.
 template <class T, class Device>
 class Checkpointing {
  public:
   /// Throws OptionError when the directory holds later states than the run's: they are of another run, which would be
-  /// mixed with this one. Throws DataError (io_error).
+  /// mixed with this one. Throws DataError (io_error), also when another run writes to it.
   Checkpointing(const Device& device, const TrainerOptions& options, Accumulator<T, Device>& core,
-                RunProgress& progress, const std::vector<T>& best, const Audience& audience)
+                RunProgress& progress, const std::vector<T>& best, const Audience& audience,
+                const FileSystem& files = FileSystem::system())
       : device_(device), options_(options), core_(core), progress_(progress), best_(best), audience_(audience) {
     if (!options.checkpoint.on()) return;
-    CheckpointDirectory directory(options.checkpoint);
+    CheckpointDirectory directory(options.checkpoint, files);
+    directory.lock();  // before looking, so that nothing is added after it
     directory.expect_none_after(core.steps());
     fields_ = run_fields(device, core, options);
     writer_.emplace(std::move(directory), options.checkpoint.max_failures);
@@ -29,10 +34,20 @@ class Checkpointing {
     }
   }
 
-  bool due_after_step() const noexcept { return options_.checkpoint.due_after_step(core_.steps()); }
+  /// Whether to submit() after this step.
+  bool due_after_step() noexcept {
+    overdue_ = overdue_ || options_.checkpoint.due_after_step(core_.steps());
+    return overdue_ && writer_->pending() == 0;
+  }
   void after_epoch() {
     unsaved_ = true;
-    if (options_.checkpoint.due_after_epoch(progress_.epochs)) submit();
+    if (!options_.checkpoint.due_after_epoch(progress_.epochs)) return;
+    const bool better = options_.checkpoint.keep_best && progress_.value < best_value_;
+    if (better || writer_->pending() < 2) {
+      submit();
+    } else {
+      overdue_ = true;
+    }
   }
   /// Of a run that comes to its end here, unless that state is saved already.
   void at_end() {
@@ -45,7 +60,8 @@ class Checkpointing {
     Snapshot snapshot = writer_->buffer();
     take_snapshot(device_, core_, progress_, fields_, {}, snapshot, best_);
     progress_.saved_steps = core_.steps();
-    unsaved_ = false;
+    best_value_ = std::min(best_value_, snapshot.state().value);
+    unsaved_ = overdue_ = false;
     writer_->submit(std::move(snapshot));
     tell();
   }
@@ -74,8 +90,10 @@ class Checkpointing {
   const Audience& audience_;
   StateFields fields_;
   std::optional<CheckpointWriter> writer_;
-  bool unsaved_ = false;  // an epoch has ended since
-  std::size_t told_ = 0;  // failures
+  bool unsaved_ = false;                                         // an epoch has ended since
+  bool overdue_ = false;                                         // one was due, and the writer busy
+  double best_value_ = std::numeric_limits<double>::infinity();  // of those submitted
+  std::size_t told_ = 0;                                         // failures
 };
 
 }  // namespace minitrain::inline MINITRAIN_ABI

@@ -48,19 +48,29 @@ class Fit : private FitParts<T, Device> {
     if (validation != nullptr) validation_loader_.reset(new Loader(whole_loader(device, core, options, *validation)));
     data_ = fingerprint(training);
     check_continues(progress, loader_->samples_per_epoch(), loader_->order(), data_, validation != nullptr);
+    check_epochs(progress, options.epochs);
     checkpoints_.emplace(device, options, core, progress, best, audience_);
   }
 
   History run() {
     if (options.handle_signals) interrupt_.emplace({SIGINT, SIGTERM});
+    return telling_failure([&] { return whole_run(); },
+                           [&](const char* words) {
+                             audience_.end({.epochs = progress.history, .status = RunStatus::failed, .failure = words});
+                           });
+  }
+
+ private:
+  using Parts = FitParts<T, Device>;
+  using Loader = DataLoader<T, Device>;
+  using Clock = std::chrono::steady_clock;
+  using Parts::device, Parts::options, Parts::core, Parts::progress, Parts::best, Parts::profiler,
+      Parts::stop_requested;
+
+  History whole_run() {
     const RunProgress before = progress;
     const bool anew = !progress.goes_on, same_data = progress.data == data_ && progress.validates == validates();
     History history;
-    const OnException failed([&] {
-      history.epochs = progress.history;
-      history.status = RunStatus::failed;
-      audience_.end(history);
-    });
     try {
       begin();
       audience_.begin(info());
@@ -77,13 +87,6 @@ class Fit : private FitParts<T, Device> {
     audience_.end(history);
     return history;
   }
-
- private:
-  using Parts = FitParts<T, Device>;
-  using Loader = DataLoader<T, Device>;
-  using Clock = std::chrono::steady_clock;
-  using Parts::device, Parts::options, Parts::core, Parts::progress, Parts::best, Parts::profiler,
-      Parts::stop_requested;
 
   void begin() {
     progress.samples = loader_->samples_per_epoch();
@@ -121,7 +124,8 @@ class Fit : private FitParts<T, Device> {
             .micro_batch_size = core.network().capacity(),
             .seed = options.seed,
             .learning_rate = core.rules().rate.base,
-            .has_validation = validates()};
+            .has_validation = validates(),
+            .options = run_fields(device, core, options)};
   }
 
   RunStatus all_epochs() {

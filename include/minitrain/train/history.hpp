@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <string>
 #include <vector>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -44,6 +45,7 @@ enum class RunStatus {
 struct History {
   std::vector<EpochRecord> epochs{};
   RunStatus status = RunStatus::finished;
+  std::string failure{};  // the exception's words, for observers to hear where it failed
 
   /// Optimizer steps of all epochs; of one that went on after a stop, also those from before it.
   std::size_t steps() const noexcept {

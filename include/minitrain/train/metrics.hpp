@@ -48,6 +48,12 @@ inline void want_labels(const Predictions& p, const char* metric) {
                     {metric, ": label ", label, " of a model with ", p.outputs.columns(), " outputs"});
   }
 }
+/// Whether an output of sample i is NaN. Then the largest is not known, and the sample has no answer.
+inline bool has_nan(const Predictions& p, std::size_t i) noexcept {
+  bool found = false;
+  for (std::size_t j = 0; j < p.outputs.columns(); ++j) found = found || p.outputs(i, j) != p.outputs(i, j);
+  return found;
+}
 inline double share(std::size_t part, std::size_t all) noexcept {
   return all == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(part) / static_cast<double>(all);
 }
@@ -55,21 +61,36 @@ inline double share(std::size_t part, std::size_t all) noexcept {
 }  // namespace detail
 
 /// The share of samples whose label is among the k largest outputs. Of equal outputs the one that comes first counts as
-/// the larger, so that k = 1 is the accuracy of Trainer::evaluate().
+/// the larger, and samples with an output that is NaN are wrong, so that k = 1 is the accuracy of Trainer::evaluate().
 struct TopK {
-  std::size_t k = 1;
-  std::size_t right = 0, samples = 0;
+  /// Throws OptionError for a k of 0.
+  explicit TopK(std::size_t largest = 1) : k(largest) {
+    if (k == 0) throw OptionError("TopK: k is 0, but it must be at least 1, which is the accuracy");
+  }
 
+  std::size_t k;
+  std::size_t right = 0, samples = 0;
+  std::size_t without_answer = 0;  // of the samples: an output is NaN
+
+  /// Throws OptionError for a k of more than the model's outputs: every answer would be right.
   void add(const Predictions& p) {
     detail::want_labels(p, "TopK");
+    if (p.size() > 0 && k > p.outputs.columns()) {
+      throw OptionError(
+          {"TopK: k is ", k, ", but the model has ", p.outputs.columns(), " outputs: give at most that many"});
+    }
     for (std::size_t i = 0; i < p.size(); ++i) {
+      if (detail::has_nan(p, i)) {
+        ++without_answer;
+        continue;
+      }
       const auto label = static_cast<std::size_t>(p.labels[i]);
       const double own = p.outputs(i, label);
       std::size_t before = 0;
       for (std::size_t j = 0; j < p.outputs.columns(); ++j) {
         before += p.outputs(i, j) > own || (p.outputs(i, j) == own && j < label);
       }
-      right += before < k && own == own;
+      right += before < k;
     }
     samples += p.size();
   }
@@ -77,13 +98,15 @@ struct TopK {
 };
 
 /// The share of samples whose largest output is that of their label.
-struct Accuracy : TopK {};
+struct Accuracy : TopK {
+  Accuracy() = default;
+};
 
-/// Counts by true class (row) and predicted class (column).
+/// Counts by true class (row) and predicted class (column). A sample with an output that is NaN is predicted as none.
 class Confusion {
  public:
   /// Throws OptionError for no classes.
-  explicit Confusion(std::size_t classes) : classes_(classes), counts_(classes * classes) {
+  explicit Confusion(std::size_t classes) : classes_(classes), counts_(classes * (classes + 1)) {
     if (classes == 0) throw OptionError("Confusion: 0 classes: give at least one");
   }
 
@@ -98,14 +121,17 @@ class Confusion {
       for (std::size_t j = 1; j < classes_; ++j) {
         if (p.outputs(i, j) > p.outputs(i, best)) best = j;
       }
-      ++counts_[static_cast<std::size_t>(p.labels[i]) * classes_ + best];
+      if (detail::has_nan(p, i)) best = classes_;
+      ++counts_[static_cast<std::size_t>(p.labels[i]) * (classes_ + 1) + best];
     }
   }
 
   std::size_t classes() const noexcept { return classes_; }
   std::size_t operator()(std::size_t truth, std::size_t predicted) const noexcept {
-    return counts_[truth * classes_ + predicted];
+    return counts_[truth * (classes_ + 1) + predicted];
   }
+  /// Samples of the true class that are predicted as none.
+  std::size_t without_answer(std::size_t truth) const noexcept { return (*this)(truth, classes_); }
   std::size_t samples() const noexcept {
     std::size_t sum = 0;
     for (const std::size_t count : counts_) sum += count;
@@ -124,13 +150,13 @@ class Confusion {
   }
   /// Of those that are c, the share predicted as such; NaN where there is none.
   double recall(std::size_t c) const noexcept {
-    std::size_t truly = 0;
+    std::size_t truly = without_answer(c);
     for (std::size_t predicted = 0; predicted < classes_; ++predicted) truly += (*this)(c, predicted);
     return detail::share((*this)(c, c), truly);
   }
   /// 2·right / (truly c + predicted as c); NaN where c is neither.
   double f1(std::size_t c) const noexcept {
-    std::size_t both = 0;
+    std::size_t both = without_answer(c);
     for (std::size_t other = 0; other < classes_; ++other) both += (*this)(c, other) + (*this)(other, c);
     return detail::share(2 * (*this)(c, c), both);
   }
@@ -147,7 +173,7 @@ class Confusion {
 
  private:
   std::size_t classes_;
-  std::vector<std::size_t> counts_;
+  std::vector<std::size_t> counts_;  // rows have a column more, for those without an answer
 };
 
 /// Errors of a regression over all samples and target columns, added up in double in the order of the samples.

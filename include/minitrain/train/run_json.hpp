@@ -2,11 +2,13 @@
 // JSON of a run record. Include run_record.hpp, not this file.
 
 #include <minitrain/core/text.hpp>
+#include <minitrain/io/file.hpp>
 #include <minitrain/io/json.hpp>
 #include <minitrain/train/status_name.hpp>
 
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -56,6 +58,19 @@ class JsonObject {
 
   std::string members_;
 };
+
+/// Throws DataError unless `path` is free, empty, or a record of a run, which begins with its status.
+inline void expect_run_json(const std::string& path) {
+  constexpr std::string_view begin = "{\n  \"status\": \"";
+  struct stat status {};
+  if (FileSystem::system().stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;  // write_file() knows
+  std::array<char, begin.size()> found{};
+  const std::size_t size = ReadFile(path).read_some(0, std::as_writable_bytes(std::span(found)));
+  if (size == 0 || std::string_view(found.data(), size) == begin) return;
+  throw DataError(ErrorCode::bad_header,
+                  {io::shown(path), ": wanted a record of a run to replace, found something else, which begins with ",
+                   io::quoted(std::string_view(found.data(), size)), ": give the record a name of its own"});
+}
 
 /// "2026-01-31T12:34:56Z"
 inline std::string utc_text(std::chrono::system_clock::time_point time) {

@@ -6,6 +6,7 @@
 #include <minitrain/train/noise_scale.hpp>
 #include <minitrain/train/totals.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 #include <utility>
@@ -136,6 +137,16 @@ inline void check_continues(const RunProgress& progress, std::size_t samples, co
                     {"fit: the run began with ", progress.order, ", and would go on with ", order,
                      ": set TrainerOptions::loading as it was then (memory_limit, mixing), or load_weights() alone"});
   }
+}
+
+/// Throws OptionError when the fit() that goes on has done more than the epochs that are asked for.
+inline void check_epochs(const RunProgress& progress, std::size_t epochs) {
+  const std::size_t done = progress.epochs - std::min(progress.first, progress.epochs);
+  const std::size_t begun = done + (progress.in_epoch() ? 1 : 0);
+  if (!progress.goes_on || begun <= epochs) return;
+  throw OptionError({"fit: ", done, progress.in_epoch() ? " epochs and a part of the next" : " epochs",
+                     " of the run that goes on are done, but TrainerOptions::epochs is ", epochs, ": ask for ", begun,
+                     " or more, or begin a new run in an empty directory"});
 }
 
 }  // namespace minitrain::inline MINITRAIN_ABI

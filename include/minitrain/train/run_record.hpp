@@ -22,8 +22,9 @@ struct RunRecordOptions {
 };
 
 /// Writes `path` when a run begins (with "status": "running") and replaces it, whole or not at all, when it ends:
-/// status, times, seed and options, model, loss, optimizer, device, parameters, version, compiler, machine, and what
-/// the last epoch ended with.
+/// status (and the words of the exception, where it failed), times, seed and options, those of loss and optimizer among
+/// them, model, device, parameters, version, compiler, machine, and what the last epoch ended with. It replaces no file
+/// but one of these.
 ///
 ///   RunRecord record{"run.json", {.command_line = {argv, argv + argc}, .options = trainer.options(),
 ///                                 .values = {{"explain", trainer.explain()}}}};
@@ -36,8 +37,10 @@ class RunRecord final : public Observer {
   explicit RunRecord(std::string path, RunRecordOptions options = {}, const char* compiler = __VERSION__)
       : path_(std::move(path)), options_(std::move(options)), compiler_(compiler) {}
 
-  /// Throws DataError (io_error) when the file cannot be written.
+  /// Throws DataError (bad_header) for a file that is there and is no record of a run; (io_error) when it cannot be
+  /// written.
   void begin(const RunInfo& info) override {
+    detail::expect_run_json(path_);
     info_ = info;
     steps_.begin(info);
     started_ = std::chrono::system_clock::now();
@@ -60,7 +63,9 @@ class RunRecord final : public Observer {
  private:
   void write(const char* status, const History* history) const {
     detail::JsonObject json;
-    json.text("status", status).text("started", detail::utc_text(started_));
+    json.text("status", status);
+    if (history != nullptr && !history->failure.empty()) json.text("failure", history->failure);
+    json.text("started", detail::utc_text(started_));
     if (history != nullptr) {
       json.text("ended", detail::utc_text(std::chrono::system_clock::now()));
       json.number("seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - clock_).count());
@@ -70,6 +75,9 @@ class RunRecord final : public Observer {
     json.text("minitrain", MINITRAIN_VERSION).text("compiler", compiler_);
     json.text("machine", detail::machine_name()).count("process", static_cast<std::uint64_t>(::getpid()));
     json.texts("command_line", options_.command_line).object("options", options());
+    detail::JsonObject compared;
+    for (const auto& [name, value] : info_.options) compared.text(name, value);
+    json.object("compared", compared);
     detail::JsonObject values;
     for (const auto& [name, value] : options_.values) values.text(name, value);
     json.object("values", values);

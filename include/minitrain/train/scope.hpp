@@ -53,4 +53,24 @@ class OnException {
   int before_ = std::uncaught_exceptions();
 };
 
+/// f(). When an exception leaves it, told(its words) is called before it goes on; what told() throws gives way to it.
+template <class F, class Told>
+decltype(auto) telling_failure(F&& f, Told&& told) {
+  const auto tell = [&](const char* words) {
+    try {
+      told(words);
+    } catch (...) {
+    }
+  };
+  try {
+    return f();
+  } catch (const std::exception& error) {
+    tell(error.what());
+    throw;
+  } catch (...) {
+    tell("an exception of an unknown type");
+    throw;
+  }
+}
+
 }  // namespace minitrain::inline MINITRAIN_ABI

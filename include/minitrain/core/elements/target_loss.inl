@@ -3,7 +3,7 @@
 namespace minitrain::inline MINITRAIN_ABI::MINITRAIN_ISA {
 
 /// Adds the loss of elements y, t to `sum`, sets d to its derivative by y, and `wrong` to 1 where they are on two
-/// sides.
+/// sides, or y is NaN, which is on none.
 template <TargetLoss Loss, class V>
 MINITRAIN_INLINE void target_element(V y, V t, V delta, V& sum, V& d, V& wrong) {
   using T = typename V::value_type;
@@ -23,8 +23,9 @@ MINITRAIN_INLINE void target_element(V y, V t, V delta, V& sum, V& d, V& wrong) 
     const V decay = exp(min(y, zero - y));
     sum = sum + (fnma(y, t, max(zero, y)) + log1p(decay));
     d = select(greater(y, zero), one, decay) / (one + decay) - t;
+    const V low = select(equal(y, y), zero, one);  // for a target that is not high
     wrong =
-        max(wrong, select(greater(y, zero), select(greater(t, half), zero, one), select(greater(t, half), one, zero)));
+        max(wrong, select(greater(y, zero), select(greater(t, half), zero, one), select(greater(t, half), one, low)));
   }
 }
 
