@@ -1,5 +1,6 @@
 // Which batch size reaches a target soonest by the clock? Steps fall with the batch, and the time of a step rises: the
 // time to the target is S(B)·t(B). Measured, beside what the two curves foretell.
+#include "common/on_device.hpp"
 #include "common/steps_curve.hpp"
 
 namespace mt = minitrain;
@@ -12,7 +13,7 @@ namespace {
 // after every step: then and now, so that both times are of the same thing.
 double seconds_of(const std::string& device, const Workload& w, double rate, std::size_t batch, double steps,
                   std::uint64_t seed) {
-  return examples::with_threads(device, 1, [&](const auto& where) {
+  return examples::on_one_thread(device, [&](const auto& where) {
     const double epochs = std::ceil(steps * static_cast<double>(batch) / static_cast<double>(w.train.size()));
     auto trainer = examples::make_trainer(
         where, w, Rule::sgd, rate, {.epochs = static_cast<std::size_t>(epochs) + 1, .batch_size = batch, .seed = seed});

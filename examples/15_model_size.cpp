@@ -12,6 +12,7 @@
 #include "common/find_data.hpp"
 #include "common/format.hpp"
 #include "common/medians.hpp"
+#include "common/on_device.hpp"
 #include "common/own_time.hpp"
 
 namespace mt = minitrain;
@@ -183,7 +184,7 @@ bool sweep(Experiment& experiment, const mt::Dataset& data, const Series& series
   const mt::SweepResult found = mt::run_sweep(
       grid, metrics,
       [&](const mt::Point& p) {
-        return examples::with_threads(experiment.device(), experiment.threads(), [&](const auto& device) {
+        return examples::on_device(experiment.device(), experiment.threads(), [&](const auto& device) {
           const std::size_t size = p.count(series.varied);
           return measure(device, data, by_depth ? size : series.fixed, by_depth ? series.fixed : size,
                          p.count("batch_size"), seconds);
