@@ -3,6 +3,8 @@
 
 #include <minitrain/experiment/sweep.hpp>
 
+#include <cmath>
+
 #include "experiment.hpp"
 #include "format.hpp"
 
@@ -38,7 +40,9 @@ class EpochRuns {
     for (std::size_t s = 0; s < seeds_; ++s) sum += result_.value(way * seeds_ + s, metric);
     return sum / static_cast<double>(seeds_);
   }
+  /// NaN, NaN where a seed diverged.
   std::pair<double, double> range(std::size_t way, const std::string& metric) const {
+    if (const double middle = mean(way, metric); std::isnan(middle)) return {middle, middle};
     double low = result_.value(way * seeds_, metric), high = low;
     for (std::size_t s = 1; s < seeds_; ++s) {
       low = std::min(low, result_.value(way * seeds_ + s, metric));

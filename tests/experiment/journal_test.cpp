@@ -209,13 +209,13 @@ TEST_CASE("a damaged line is refused with its number, not passed over", "[thread
                            "\n";
   test::write_all(path, head + good);
   CHECK(sweep().column("y") == std::vector<double>{0.5, 7, 0.5});
-  for (const std::string line :
-       {R"({"point":3,"at":[4],"values":[7]})", R"({"point":0,"at":[2],"values":[7]})",
-        R"({"point":0,"at":[1],"values":[7,8]})", R"({"point":0,"at":[1],"values":[]})",
-        R"({"point":0,"at":[1],"values":[x]})", R"({"point":0,"at":[1],"values":[nan]})",
-        R"({"point":0,"at":[1],"values":[inf]})", R"({"point":0,"at":[1],"values":[1e999]})",
-        R"({"point":0,"at":[1],"values":[7]}})", R"({"point":0,"at":[1],"values":[7])", R"({"point":-1)",
-        R"({"point":99999999999999999999999,"at":[1],"values":[7]})", "", "\0\0\0"}) {
+  for (const std::string& line : std::initializer_list<std::string>{
+           R"({"point":3,"at":[4],"values":[7]})", R"({"point":0,"at":[2],"values":[7]})",
+           R"({"point":0,"at":[1],"values":[7,8]})", R"({"point":0,"at":[1],"values":[]})",
+           R"({"point":0,"at":[1],"values":[x]})", R"({"point":0,"at":[1],"values":[nan]})",
+           R"({"point":0,"at":[1],"values":[inf]})", R"({"point":0,"at":[1],"values":[1e999]})",
+           R"({"point":0,"at":[1],"values":[7]}})", R"({"point":0,"at":[1],"values":[7])", R"({"point":-1)",
+           R"({"point":99999999999999999999999,"at":[1],"values":[7]})", "", std::string("\0\0\0", 3)}) {
     INFO(line);
     const std::string text = head + good + line + "\n";
     test::write_all(path, text);

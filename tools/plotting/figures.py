@@ -220,8 +220,9 @@ def draw_gnuplot(plot, series, stem):
             parts.append(f"$data{i} using 1:2:3:4 with {how} pointtype 7 title {quoted(one.label)}")
     for i, curve in enumerate(plot["theory"]):
         points = [f"{x} {y}" for x, y in zip(numbers(curve["x"]), numbers(curve["y"])) if math.isfinite(y)]
-        script += [f"$theory{i} << EOD", *points, "EOD"]
-        parts.append(f"$theory{i} with lines dashtype 2 title {quoted(curve['label'])}")
+        if points:
+            script += [f"$theory{i} << EOD", *points, "EOD"]
+            parts.append(f"$theory{i} with lines dashtype 2 title {quoted(curve['label'])}")
     for ending, terminal in (("png", "pngcairo size 800,600"), ("svg", "svg size 540,400")):
         lines = [f"set terminal {terminal}", f"set output {quoted(stem + '.' + ending)}", *script]
         subprocess.run(["gnuplot"], input="\n".join(lines) + "\nplot " + ", ".join(parts or ["NaN"]) + "\n", text=True,

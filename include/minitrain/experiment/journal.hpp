@@ -68,7 +68,8 @@ inline std::optional<std::vector<double>> take_reals(std::string_view& text, std
 ///   {"point":2,"at":[64,0],"values":[0.25,null]}
 ///
 /// A point is written whole, with one call of the system, before the sweep goes on: a crash of the program loses those
-/// in progress, and one of the machine those of the last second. A last line that does not end is dropped. One process
+/// in progress, and one of the machine those written since the file was last synced, which is at most once a second,
+/// with a point that is added, and at the end. A last line that does not end is dropped. One process
 /// at a time has the file (flock), where the file system has locks.
 class SweepJournal {
  public:
@@ -96,6 +97,16 @@ class SweepJournal {
         std::size_t{1} << 30);
     result.rows = std::move(rows);
     if (file_.size() == 0) write(line_of_head + "\n");
+  }
+
+  SweepJournal(const SweepJournal&) = delete;
+  SweepJournal& operator=(const SweepJournal&) = delete;
+  ~SweepJournal() {
+    try {
+      file_.sync();
+    } catch (const DataError&) {
+      // What the system could not keep, a later run of the sweep does again.
+    }
   }
 
   /// Throws DataError (io_error).

@@ -87,7 +87,8 @@ struct StepTime {
 
 /// Least squares on relative errors: minimises Σ ((t0 + B/r - t)/t)², since the noise of a time grows with the time;
 /// without the weights the largest batch alone would decide t0. Wants two or more different batch sizes; all numbers
-/// above 0. Throws DataError: count_mismatch, empty_data, non_finite, bad_number.
+/// above 0. Times that fall with the batch give a negative r, and noise may give a negative t0. Throws DataError:
+/// count_mismatch, empty_data, non_finite, bad_number.
 inline StepTime fit_step_time(const std::vector<double>& batch, const std::vector<double>& seconds) {
   detail::check_pairs(batch, seconds, 2, "fit_step_time", "batch", "seconds");
   const double unit = *std::min_element(seconds.begin(), seconds.end());  // so that no weight overflows

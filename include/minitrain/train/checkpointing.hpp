@@ -60,7 +60,8 @@ class Checkpointing {
     Snapshot snapshot = writer_->buffer();
     take_snapshot(device_, core_, progress_, fields_, {}, snapshot, best_);
     progress_.saved_steps = core_.steps();
-    best_value_ = std::min(best_value_, snapshot.state().value);
+    best_value_ =
+        std::min(best_value_, snapshot.state().value);  // if this one cannot be written, the next best may wait
     unsaved_ = overdue_ = false;
     writer_->submit(std::move(snapshot));
     tell();
