@@ -55,7 +55,8 @@ TEST_CASE("the result is the same bits for any number of workers, and each point
   }
 }
 
-TEST_CASE("so many points are done at a time as there are workers; one worker is the thread that calls", "[threads]") {
+TEST_CASE("so many points are done at a time as there are workers, and one worker is the thread that calls",
+          "[threads]") {
   std::barrier all(4);  // no point ends before four have begun
   std::set<std::thread::id> ids;
   std::mutex mutex;
