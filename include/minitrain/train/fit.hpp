@@ -54,10 +54,7 @@ class Fit : private FitParts<T, Device> {
 
   History run() {
     if (options.handle_signals) interrupt_.emplace({SIGINT, SIGTERM});
-    return telling_failure([&] { return whole_run(); },
-                           [&](const char* words) {
-                             audience_.end({.epochs = progress.history, .status = RunStatus::failed, .failure = words});
-                           });
+    return telling_failure([&] { return whole_run(); }, [&](const char* words) { end_failed(words); });
   }
 
  private:
@@ -67,6 +64,11 @@ class Fit : private FitParts<T, Device> {
   using Parts::device, Parts::options, Parts::core, Parts::progress, Parts::best, Parts::profiler,
       Parts::stop_requested;
 
+  void end_failed(const char* words) {
+    History history{.epochs = progress.history, .status = RunStatus::failed};
+    history.failure = words;  // nvcc does not take it in the braces
+    audience_.end(history);
+  }
   History whole_run() {
     const RunProgress before = progress;
     const bool anew = !progress.goes_on, same_data = progress.data == data_ && progress.validates == validates();
