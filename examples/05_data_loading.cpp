@@ -9,9 +9,10 @@
 #include <minitrain/trainer.hpp>
 
 #include "common/arguments.hpp"
+#include "common/json.hpp"
 #include "common/progress.hpp"
-#include "common/table.hpp"
 #include "common/temporary_file.hpp"
+#include "common/write_file.hpp"
 
 namespace mt = minitrain;
 
@@ -82,7 +83,7 @@ static void show(const std::vector<Case>& all, const std::vector<std::size_t>& b
       for (std::size_t round = 0; round < one.rates[i].size(); ++round) {
         text += one.source + "," + one.transform + "," + std::to_string(one.workers) + "," +
                 std::to_string(batches[i]) + "," + std::to_string(round) + ",samples_per_s," +
-                examples::number(one.rates[i][round]) + "\n";
+                examples::shortest(one.rates[i][round]) + "\n";
       }
     }
     std::printf("\n");

@@ -8,9 +8,10 @@
 
 #include "allocated.hpp"
 #include "interrupt.hpp"
+#include "json.hpp"
 #include "on_device.hpp"
-#include "table.hpp"
 #include "temporary_file.hpp"
+#include "write_file.hpp"
 
 #include <chrono>
 #include <cstdio>
@@ -76,8 +77,9 @@ inline std::string compare(const minitrain::Estimate& e, const Measured& m) {
   for (const auto& [name, key, predicted, measured] : rows) {
     std::printf("%-24s %16.10g %16.10g", name, predicted, measured);
     predicted > 0 ? std::printf(" %10.3f\n", measured / predicted) : std::printf("\n");
-    json += (json.size() > 1 ? ", \"" : "\"") + std::string(key) +
-            "\": " + json_object({{"predicted", predicted}, {"measured", measured}});
+    json += (json.size() > 1 ? ", \"" : "\"") + std::string(key) + "\": " +
+            examples::json::object(
+                {{"predicted", examples::json::number(predicted)}, {"measured", examples::json::number(measured)}});
   }
   return json + "}";
 }

@@ -3,7 +3,7 @@
 
 #include <minitrain/data/dataset.hpp>
 
-#include "table.hpp"
+#include "write_file.hpp"
 
 #include <charconv>
 #include <string>
