@@ -73,11 +73,11 @@ inline Read read_all(const minitrain::Dataset& data, const ReadOptions& options 
 
 /// A reading in order equals one in another order, in other blocks, by several threads, and of parts of a sample alone.
 inline void check_readings_agree(const minitrain::Dataset& data) {
-  const Read all = read_all(data);
-  CHECK(all == read_all(data, {.block = 1}));
-  CHECK(all == read_all(data, {.block = 300}));
-  CHECK(all == read_all(data, {.block = 64, .shuffled = true}));
-  CHECK(all == read_all(data, {.block = 5, .shuffled = true, .threads = 4}));
+  const Read all = test::read_all(data);
+  CHECK(all == test::read_all(data, {.block = 1}));
+  CHECK(all == test::read_all(data, {.block = 300}));
+  CHECK(all == test::read_all(data, {.block = 64, .shuffled = true}));
+  CHECK(all == test::read_all(data, {.block = 5, .shuffled = true, .threads = 4}));
   minitrain::Reading reading;
   reading.seed = 1;
   for (const std::uint64_t sample : {std::uint64_t{0}, data.size() / 2, data.size() - 1}) {

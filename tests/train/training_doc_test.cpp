@@ -1,4 +1,5 @@
 // The programs of docs/training.md, but for its table of optimizers: all of their lines stand here, compile and run.
+// A translation unit of its own: onnx_layer() is found beside Scale, which is in no namespace.
 
 #include <minitrain/experiment/fits.hpp>
 #include <minitrain/experiment/sweep.hpp>

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 namespace minitrain::inline MINITRAIN_ABI {
@@ -38,9 +39,8 @@ struct Spread {
 inline Spread spread(std::vector<double> values) {
   detail::check_sample(values, 1, "spread", "values");
   std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  const double median = values.size() % 2 == 1 ? values[half] : values[half - 1] / 2 + values[half] / 2;
-  return {median, values.front(), values.back()};
+  const std::size_t last = values.size() - 1;
+  return {std::midpoint(values[last / 2], values[last / 2 + last % 2]), values.front(), values.back()};
 }
 
 /// x̄ = Σx/n, and its standard error s/√n, with s² = Σ(x - x̄)²/(n - 1).

@@ -1,0 +1,60 @@
+# tests_together(RESULT SOURCE...): test files, several to a translation unit, each in a namespace of its own. A trainer is
+# a template, instantiated anew in every file that trains: together they compile three times as quickly.
+#
+# What they include comes first, so that nothing is left to include inside the namespaces. A file that speaks to the whole
+# program (macros, operator new, names in another namespace) stays by itself, and so does one that says
+# "A translation unit of its own", and why.
+set(MINITRAIN_TESTS_TOGETHER 8 CACHE STRING "Test files of one translation unit; 1 while you work on them: each by itself")
+
+set(alone "^[ \t]*#[ \t]*(if|define)|^namespace (minitrain|std|Catch)|^template <> *struct|operator (new|delete)|extern \"C\"|^// A translation unit of its own")
+
+function(tests_together result)
+  set(list "")
+  set(together "")
+  foreach(source IN LISTS ARGN)
+    cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
+    file(STRINGS ${source} whole REGEX "${alone}" LIMIT_COUNT 1)
+    if(whole OR MINITRAIN_TESTS_TOGETHER LESS 2)
+      list(APPEND list ${source})
+    else()
+      list(APPEND together ${source})
+    endif()
+  endforeach()
+  list(LENGTH together count)
+  math(EXPR parts "(${count} + ${MINITRAIN_TESTS_TOGETHER} - 1) / ${MINITRAIN_TESTS_TOGETHER}")
+  set(part 0)
+  while(part LESS parts)
+    # Equal parts, so that all cores have work until the end.
+    math(EXPR begin "${count} * ${part} / ${parts}")
+    math(EXPR length "${count} * (${part} + 1) / ${parts} - ${begin}")
+    list(SUBLIST together ${begin} ${length} files)
+    math(EXPR part "${part} + 1")
+    set(unit ${CMAKE_CURRENT_BINARY_DIR}/${result}_${part}.cpp)
+    write_unit(${unit} ${files})
+    list(APPEND list ${unit})
+  endwhile()
+  set(${result} ${list} PARENT_SCOPE)
+endfunction()
+
+function(write_unit unit)
+  set(includes "")
+  set(bodies "")
+  foreach(source IN LISTS ARGN)
+    # A change of what it includes has to be seen here, too.
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+    cmake_path(GET source PARENT_PATH folder)
+    file(STRINGS ${source} lines REGEX "^#include ")
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE "^#include \"(.*)\".*" "${folder}/\\1" beside "${line}")
+      if(EXISTS "${beside}")
+        set(line "#include \"${beside}\"")
+      endif()
+      list(APPEND includes "${line}")
+    endforeach()
+    cmake_path(GET source STEM name)
+    string(APPEND bodies "\nnamespace ${name} {\n#include \"${source}\"\n}\n")
+  endforeach()
+  list(REMOVE_DUPLICATES includes)
+  list(JOIN includes "\n" includes)
+  file(CONFIGURE OUTPUT ${unit} CONTENT "${includes}\n${bodies}" @ONLY)
+endfunction()
