@@ -67,7 +67,7 @@ static bool compare_rules(examples::Experiment& experiment, const Task& task, co
       {{"rule", examples::numbered(4)}, {"batch_size", batches}, {"seed", examples::numbered(experiment.seeds())}});
   const examples::EpochRuns runs(
       grid,
-      mt::run_sweep(
+      examples::sweep_until_interrupt(
           grid, examples::epoch_metrics(epochs),
           [&](const mt::Point& p) {
             return run(task, rule_options(task, p.count("rule"), p.count("batch_size"), epochs, p.count("seed")));
@@ -161,7 +161,7 @@ static bool compare_schedules(examples::Experiment& experiment, const Task& task
   const mt::Grid grid({{"schedule", examples::numbered(3)}, {"seed", examples::numbered(experiment.seeds())}});
   const examples::EpochRuns runs(
       grid,
-      mt::run_sweep(
+      examples::sweep_until_interrupt(
           grid, examples::epoch_metrics(nine),
           [&](const mt::Point& p) { return run(task, schedule_options(task, p.count("schedule"), p.count("seed"))); },
           experiment.sweep_options("schedules", examples::sweep_workers(task.device))),
@@ -249,9 +249,6 @@ int main(int argc, char** argv) try {
   experiment.setting("epochs", std::to_string(epochs));
   if (compare_rules(experiment, task, batches, epochs)) compare_schedules(experiment, task);
   return experiment.finish();
-} catch (const examples::Interrupted&) {
-  std::printf("Interrupted. With --out DIR, the same command goes on from the last finished run.\n");
-  return examples::interrupted_code();
 } catch (const std::exception& error) {
   return examples::report(error);
 }

@@ -6,6 +6,7 @@
 #include "common/classes.hpp"
 #include "common/experiment.hpp"
 #include "common/format.hpp"
+#include "common/interruptible_sweep.hpp"
 #include "common/on_device.hpp"
 #include "common/sharpness.hpp"
 
@@ -250,7 +251,7 @@ int main(int argc, char** argv) try {
   for (std::size_t i = 0; i < way_count; ++i) way_axis.push_back(static_cast<double>(i));
   for (std::size_t i = 0; i < experiment.seeds(); ++i) seeds.push_back(static_cast<double>(i));
   const mt::Grid grid({{"way", way_axis}, {"seed", seeds}});
-  const auto result = mt::run_sweep(
+  const auto result = examples::sweep_until_interrupt(
       grid, all_metrics(), [&](const mt::Point& p) { return run(task, ways[p.count("way")], p.count("seed")); },
       experiment.sweep_options("runs", examples::sweep_workers(task.device)));
   if (!result.complete()) return experiment.finish();
@@ -260,9 +261,6 @@ int main(int argc, char** argv) try {
   judge(experiment, task, found);
   draw(experiment);
   return experiment.finish();
-} catch (const examples::Interrupted&) {
-  std::printf("Interrupted. With --out DIR, the same command goes on from the last finished run.\n");
-  return examples::interrupted_code();
 } catch (const std::exception& error) {
   return examples::report(error);
 }

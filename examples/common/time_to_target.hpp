@@ -13,19 +13,9 @@
 #include "find_data.hpp"
 #include "format.hpp"
 #include "interrupt.hpp"
+#include "interruptible_sweep.hpp"
 
 namespace examples {
-
-/// run_sweep() of a function that may throw Interrupted: the result is not complete() then.
-template <class F>
-minitrain::SweepResult sweep_until_interrupt(const minitrain::Grid& grid, const std::vector<std::string>& metrics,
-                                             F&& f, const minitrain::SweepOptions& options) {
-  try {
-    return minitrain::run_sweep(grid, metrics, f, options);
-  } catch (const Interrupted&) {
-    return {metrics, std::vector<std::vector<double>>(grid.size())};
-  }
-}
 
 /// A network inputs-hidden-classes, what it learns from, and when it has learned enough.
 struct Workload {
