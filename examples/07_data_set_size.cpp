@@ -11,12 +11,13 @@
 #include <numeric>
 
 #include "common/allocated.hpp"
+#include "common/answers.hpp"
 #include "common/experiment.hpp"
-#include "common/find_data.hpp"
 #include "common/format.hpp"
 #include "common/medians.hpp"
 #include "common/on_device.hpp"
 #include "common/own_time.hpp"
+#include "common/samples.hpp"
 #include "common/temporary_file.hpp"
 #include "common/write_csv.hpp"
 
@@ -32,23 +33,21 @@ const std::vector<std::string> metrics{"resident step_us",     "resident epoch_s
                                        "CSV file loading_s",   "row file, read loading_s", "row file, opened loading_s",
                                        "sent_bytes",           "predicted_sent_bytes",     "file_bytes"};
 
-// The first N samples, in memory of their own.
-mt::Dataset data_of(const mt::Dataset& images, std::size_t samples) {
-  if (images.empty()) return mt::synthetic_regression({.samples = samples, .features = 10, .seed = 1});
-  const mt::DatasetParts& all = images.storage();
-  const std::size_t columns = images.feature_columns();
-  return mt::Dataset::classification(mt::View<const std::uint8_t>(all.bytes.data(), mt::Shape{samples, columns}),
-                                     std::span(all.labels).first(samples), images.classes(), all.scale, all.offset);
+// The first N samples, in memory of their own; synthetic ones where there are no others.
+mt::Dataset data_of(const mt::Dataset& all, std::size_t samples) {
+  if (all.empty()) return mt::synthetic_regression({.samples = samples, .features = 10, .seed = 1});
+  return examples::copy_of_first(all, samples);
+}
+
+mt::Mlp model_for(const mt::Dataset& data) {
+  return {.widths = {data.feature_columns(), data.is_classification() ? 128u : 64u, examples::outputs_for(data)}};
 }
 
 // f(model, loss, optimizer) for that data.
 template <class F>
 auto with_parts(const mt::Dataset& data, const F& f) {
-  const mt::Adam adam{.learning_rate = 1e-3};
-  const bool images = data.is_classification();
-  const mt::Mlp model{.widths = {data.feature_columns(), images ? 128u : 64u, images ? data.classes() : 1}};
-  if (images) return f(model, mt::SoftmaxCrossEntropy{}, adam);
-  return f(model, mt::MeanSquaredError{}, adam);
+  return examples::with_loss(
+      data, [&](const auto& loss) { return f(model_for(data), loss, mt::Adam{.learning_rate = 1e-3}); });
 }
 
 template <class F>
@@ -101,13 +100,13 @@ Run train(const Device& device, const mt::Dataset& data, std::size_t batch, std:
 
 // All that is measured at one number of samples.
 template <class Device>
-std::vector<double> measure(const Device& device, const mt::Dataset& images, std::size_t samples, std::size_t batch,
+std::vector<double> measure(const Device& device, const mt::Dataset& all, std::size_t samples, std::size_t batch,
                             std::size_t all_samples) {
   const auto epochs = [&](std::size_t most) {
     return 1 + std::clamp(most / samples, std::size_t{3}, std::size_t{2000});
   };
   const std::uint64_t before = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) : 0;
-  mt::Dataset data = data_of(images, samples);
+  mt::Dataset data = data_of(all, samples);
   const std::uint64_t of_data = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) - before : 0;
   const Run resident = train(device, data, batch, epochs(all_samples));
 
@@ -223,7 +222,8 @@ void judge_bytes(Experiment& experiment, const std::vector<double>& n, const Col
   const std::uint64_t expected = resident_bytes(experiment, row_bytes);
   experiment.verdict(format("it grows by the %llu bytes of a sample%s, to 2 %%",
                             static_cast<unsigned long long>(expected), expected > row_bytes ? " and its place" : ""),
-                     format("%.3f bytes", each), std::abs(each / static_cast<double>(expected) - 1) < 0.02);
+                     format("%.3f bytes", each), std::abs(each / static_cast<double>(expected) - 1) < 0.02,
+                     experiment.usual_data());
   experiment.verdict(
       "streamed, it stays within what was planned and 64 KiB, whatever N",
       format("at most %.3f of the plan, %.4g bytes at N = %.0f", worst_streamed, streamed.back(), n.back()),
@@ -255,6 +255,12 @@ void print_table(const std::vector<double>& n, const Column& column) {
   }
 }
 
+const char* default_sizes(const Experiment& experiment) {
+  if (experiment.kind() == examples::DataKind::optdigits) return "400,1200,3823";
+  if (!experiment.data().empty()) return "1000,10000,60000";
+  return experiment.quick() ? "1000,10000,100000" : "1000,10000,100000,1000000";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -263,23 +269,18 @@ int main(int argc, char** argv) try {
       {.name = "07_data_set_size",
        .question = "How do times, memory and bytes vary with the number of samples?",
        .summary = "Times of steps, epochs and loading, memory and bytes, against the number of samples.",
-       .threads = 1});
-  const bool images_there = !experiment.data().empty();
-  const std::vector<std::size_t> sizes =
-      experiment.arguments().numbers("--samples",
-                                     images_there         ? "1000,10000,60000"
-                                     : experiment.quick() ? "1000,10000,100000"
-                                                          : "1000,10000,100000,1000000",
-                                     "to train on, each number once", 100);
+       .threads = 1,
+       .takes = examples::Takes::any});
+  const bool real = !experiment.data().empty();
+  std::vector<std::size_t> sizes = experiment.arguments().numbers(
+      "--samples", default_sizes(experiment), "to train on, each number once; at most all there are", 100);
   const std::size_t batch = experiment.arguments().number("--batch", 32, "samples of one step");
   if (experiment.help_shown()) return examples::ok;
-  const mt::Dataset images = images_there ? examples::load_images(experiment.data()).train : mt::Dataset();
-  const std::size_t most = std::ranges::max(sizes);
-  if (images_there && most > images.size()) {
-    throw examples::UsageError(format("--samples %zu: there are %zu images", most, images.size()));
-  }
-  const mt::Dataset few = data_of(images, 100);
-  experiment.setting("model", images_there ? "784-128-10, ReLU, Adam" : "10-64-1, ReLU, Adam");
+  const mt::Dataset all = real ? examples::load_data(experiment.data()).parts.train : mt::Dataset();
+  if (real) sizes = examples::at_most(sizes, all.size());
+  const mt::Dataset few = data_of(all, 100);
+  const std::vector<std::size_t> widths = model_for(few).widths;
+  experiment.setting("model", format("%zu-%zu-%zu, ReLU, Adam", widths[0], widths[1], widths[2]));
   experiment.setting("samples", examples::listed(sizes));
   experiment.setting("batch", std::to_string(batch));
   experiment.setting("threads", std::to_string(experiment.threads()));
@@ -288,12 +289,12 @@ int main(int argc, char** argv) try {
   std::iota(repeats.begin(), repeats.end(), 0.0);
   const mt::Grid grid({{"repeat", repeats}, {"samples", {sizes.begin(), sizes.end()}}});
   // So many samples in all epochs at one N.
-  const std::size_t all_samples = (images_there ? 300'000 : 6'000'000) / (experiment.quick() ? 10 : 1);
+  const std::size_t all_samples = (few.is_classification() ? 300'000 : 6'000'000) / (experiment.quick() ? 10 : 1);
   const mt::SweepResult found = mt::run_sweep(
       grid, metrics,
       [&](const mt::Point& p) {
         return examples::on_device(experiment.device(), experiment.threads(), [&](const auto& device) {
-          return measure(device, images, p.count("samples"), batch, all_samples);
+          return measure(device, all, p.count("samples"), batch, all_samples);
         });
       },
       experiment.sweep_options("sizes", 1));

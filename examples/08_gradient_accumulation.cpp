@@ -9,9 +9,9 @@
 #include "common/allocated.hpp"
 #include "common/by_hand.hpp"
 #include "common/experiment.hpp"
-#include "common/find_data.hpp"
 #include "common/format.hpp"
 #include "common/on_device.hpp"
+#include "common/samples.hpp"
 
 namespace mt = minitrain;
 using examples::Experiment, examples::format, examples::Scenario, examples::split_name, examples::Way;
@@ -298,25 +298,21 @@ void costs(Experiment& experiment, const mt::Dataset& data, std::size_t batch) {
   experiment.verdict("memory falls with the micro-batch, and is what plan() says to 10 %",
                      format("%s; planned and measured differ by a factor of %.4f at most",
                             falls ? "falls" : "does not always fall", worst),
-                     falls && worst < 1.1);
+                     falls && worst < 1.1, experiment.usual_data());
   fit_costs(experiment, grid, found);
 }
 
-mt::Dataset part(const mt::Dataset& data, std::size_t first, std::size_t count) {
-  std::vector<std::uint64_t> samples(count);
-  std::iota(samples.begin(), samples.end(), first);
-  return data.subset(std::move(samples));
-}
-
 mt::Split data_of(const Experiment& experiment) {
+  using examples::samples_from;
   constexpr std::size_t samples = 10'240, others = 2'048;
   if (experiment.data().empty()) {
     const mt::Dataset all =
         mt::synthetic_classification({.samples = samples + others, .features = 784, .classes = 10, .seed = 1});
-    return {part(all, 0, samples), part(all, samples, others)};
+    return {samples_from(all, 0, samples), samples_from(all, samples, others)};
   }
-  const mt::Split images = examples::load_images(experiment.data());
-  return {part(images.train, 0, samples), part(images.test, 0, others)};
+  const mt::Split real = examples::load_data(experiment.data()).parts;
+  examples::want_samples(real.train, std::ranges::max(scenarios, {}, &Scenario::samples).samples);
+  return {samples_from(real.train, 0, samples), samples_from(real.test, 0, others)};
 }
 
 }  // namespace
@@ -333,9 +329,10 @@ int main(int argc, char** argv) try {
   experiment.setting("model", mt::joined({data.train.feature_columns(), "-128-", data.train.classes(), ", ReLU"}));
   experiment.setting("batch", std::to_string(batch));
   experiment.setting("threads of timed runs", std::to_string(experiment.threads()));
-  same_bits(experiment, part(data.train, 0, experiment.quick() ? 1'000 : 5'000), batch);
+  same_bits(experiment, examples::samples_from(data.train, 0, experiment.quick() ? 1'000 : 5'000), batch);
   if (!examples::was_interrupted()) mistakes(experiment, data);
-  if (!examples::was_interrupted()) costs(experiment, part(data.train, 0, experiment.quick() ? 2'048 : 8'192), batch);
+  if (!examples::was_interrupted())
+    costs(experiment, examples::samples_from(data.train, 0, experiment.quick() ? 2'048 : 8'192), batch);
   return experiment.finish();
 } catch (const std::exception& error) {
   return examples::report(error);
