@@ -1,146 +1,26 @@
 // How do the times of a step and of an epoch, of loading, the memory and the bytes that are moved vary with the number
 // of samples? A step is expected to take the same time whatever their number, an epoch a time in proportion to it.
-#include <minitrain/data/csv.hpp>
-#include <minitrain/data/read_all.hpp>
-#include <minitrain/data/row_file.hpp>
+// What is measured is in common/size_costs.hpp.
 #include <minitrain/experiment/fits.hpp>
-#include <minitrain/train/estimate.hpp>
-#include <minitrain/trainer.hpp>
 
-#include <chrono>
+#include <functional>
 #include <numeric>
 
-#include "common/allocated.hpp"
-#include "common/answers.hpp"
 #include "common/experiment.hpp"
 #include "common/format.hpp"
 #include "common/medians.hpp"
 #include "common/on_device.hpp"
-#include "common/own_time.hpp"
-#include "common/samples.hpp"
-#include "common/temporary_file.hpp"
-#include "common/write_csv.hpp"
+#include "common/size_costs.hpp"
 
 namespace mt = minitrain;
 using examples::Experiment, examples::format;
 
 namespace {
 
-const std::vector<std::string> metrics{"resident step_us",     "resident epoch_s",         "resident fastest_epoch_s",
-                                       "resident own_epoch_s", "resident planned_bytes",   "resident measured_bytes",
-                                       "streamed step_us",     "streamed epoch_s",         "streamed fastest_epoch_s",
-                                       "streamed own_epoch_s", "streamed planned_bytes",   "streamed measured_bytes",
-                                       "CSV file loading_s",   "row file, read loading_s", "row file, opened loading_s",
-                                       "sent_bytes",           "predicted_sent_bytes",     "file_bytes"};
-
-// The first N samples, in memory of their own; synthetic ones where there are no others.
-mt::Dataset data_of(const mt::Dataset& all, std::size_t samples) {
-  if (all.empty()) return mt::synthetic_regression({.samples = samples, .features = 10, .seed = 1});
-  return examples::copy_of_first(all, samples);
-}
-
-mt::Mlp model_for(const mt::Dataset& data) {
-  return {.widths = {data.feature_columns(), data.is_classification() ? 128u : 64u, examples::outputs_for(data)}};
-}
-
-// f(model, loss, optimizer) for that data.
-template <class F>
-auto with_parts(const mt::Dataset& data, const F& f) {
-  return examples::with_loss(
-      data, [&](const auto& loss) { return f(model_for(data), loss, mt::Adam{.learning_rate = 1e-3}); });
-}
-
-template <class F>
-double seconds_of(const F& f) {
-  const auto start = std::chrono::steady_clock::now();
-  f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// What training took. Seconds are those of an epoch: median, least, and median of own_seconds().
-struct Run {
-  double seconds = 0, fastest = 0, own = 0;
-  std::size_t steps = 0;  // of an epoch
-  std::uint64_t bytes = 0, planned_bytes = 0;
-  mt::Traffic traffic{}, predicted{};
-};
-
-// Two epochs to count bytes, then `epochs` to take the time.
-template <class Device>
-Run train(const Device& device, const mt::Dataset& data, std::size_t batch, std::size_t epochs) {
-  return with_parts(data, [&](const auto& model, const auto& loss, const auto& optimizer) {
-    mt::TrainerOptions options{.epochs = 2, .batch_size = batch, .seed = 1};
-    const mt::Estimate estimate = mt::estimate(size_of(data), model, loss, optimizer, options, device, mt::Probe{});
-    Run run{.planned_bytes = estimate.memory.total(), .predicted = estimate.run};
-    {
-      const std::uint64_t before = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) : 0;
-      mt::Trainer trainer{examples::of_its_own(device), model, loss, optimizer, options};
-      const mt::Traffic moved = mt::traffic_now(trainer.device());
-      trainer.fit(data, {.on_epoch = [&](const mt::EpochRecord&) {
-                    run.bytes = examples::allocated(trainer.device()) - before;
-                  }});
-      run.traffic = mt::traffic_now(trainer.device()).since(moved);
-    }
-    options.epochs = epochs;
-    mt::Trainer trainer{device, model, loss, optimizer, options};
-    std::vector<double> seconds, own;
-    double start = examples::own_seconds(trainer.device());
-    trainer.fit(data, {.on_epoch = [&](const mt::EpochRecord& epoch) {
-                  run.steps = epoch.steps;
-                  seconds.push_back(epoch.seconds);
-                  own.push_back(examples::own_seconds(trainer.device()) -
-                                std::exchange(start, examples::own_seconds(trainer.device())));
-                }});
-    run.seconds = mt::spread(seconds).median;
-    run.fastest = mt::spread(seconds).low;
-    run.own = mt::spread(own).median;
-    return run;
-  });
-}
-
-// All that is measured at one number of samples.
-template <class Device>
-std::vector<double> measure(const Device& device, const mt::Dataset& all, std::size_t samples, std::size_t batch,
-                            std::size_t all_samples) {
-  const auto epochs = [&](std::size_t most) {
-    return 1 + std::clamp(most / samples, std::size_t{3}, std::size_t{2000});
-  };
-  const std::uint64_t before = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) : 0;
-  mt::Dataset data = data_of(all, samples);
-  const std::uint64_t of_data = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) - before : 0;
-  const Run resident = train(device, data, batch, epochs(all_samples));
-
-  const examples::TemporaryFile rows, csv;
-  mt::write_row_file(rows.path(), data);
-  double csv_s = examples::nan;
-  if (!data.is_classification()) {
-    examples::write_csv(csv.path(), data);
-    csv_s = seconds_of([&] { mt::load_csv(csv.path(), {.target = "y"}); });
-  }
-  data = mt::Dataset();
-  const double read_s = seconds_of([&] { mt::read_all(mt::open_row_file(rows.path())); });
-  const double open_s = seconds_of([&] { mt::open_row_file(rows.path()); });
-  const mt::Dataset mapped = mt::open_row_file(rows.path());
-  const Run streamed = train(device, mapped, batch, epochs(all_samples / 10));
-
-  std::vector<double> values;
-  for (const auto& [run, more] : {std::pair(&resident, of_data), std::pair(&streamed, std::uint64_t{0})}) {
-    values.insert(values.end(),
-                  {1e6 * run->seconds / static_cast<double>(run->steps), run->seconds, run->fastest, run->own,
-                   static_cast<double>(run->planned_bytes), static_cast<double>(run->bytes + more)});
-  }
-  values.insert(values.end(), {csv_s, read_s, open_s});
-  for (const std::uint64_t bytes :
-       {resident.traffic.to_device_bytes, resident.predicted.to_device_bytes, mapped.bytes()}) {
-    values.push_back(static_cast<double>(bytes));
-  }
-  return values;
-}
-
 // "resident step_us" is the metric step_us of what is resident.
 void add_rows(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& found) {
   for (std::size_t i = 0; i < grid.size(); ++i) {
-    for (const std::string& metric : metrics) {
+    for (const std::string& metric : examples::size_metrics) {
       const std::size_t space = metric.rfind(' ');
       examples::Key key{{"samples", std::to_string(grid[i].count("samples"))},
                         {"repeat", std::to_string(grid[i].count("repeat"))}};
@@ -278,8 +158,8 @@ int main(int argc, char** argv) try {
   if (experiment.help_shown()) return examples::ok;
   const mt::Dataset all = real ? examples::load_data(experiment.data()).parts.train : mt::Dataset();
   if (real) sizes = examples::at_most(sizes, all.size());
-  const mt::Dataset few = data_of(all, 100);
-  const std::vector<std::size_t> widths = model_for(few).widths;
+  const mt::Dataset few = examples::sized_data(all, 100);
+  const std::vector<std::size_t> widths = examples::sized_model(few).widths;
   experiment.setting("model", format("%zu-%zu-%zu, ReLU, Adam", widths[0], widths[1], widths[2]));
   experiment.setting("samples", examples::listed(sizes));
   experiment.setting("batch", std::to_string(batch));
@@ -291,10 +171,10 @@ int main(int argc, char** argv) try {
   // So many samples in all epochs at one N.
   const std::size_t all_samples = (few.is_classification() ? 300'000 : 6'000'000) / (experiment.quick() ? 10 : 1);
   const mt::SweepResult found = mt::run_sweep(
-      grid, metrics,
+      grid, examples::size_metrics,
       [&](const mt::Point& p) {
         return examples::on_device(experiment.device(), experiment.threads(), [&](const auto& device) {
-          return measure(device, all, p.count("samples"), batch, all_samples);
+          return examples::size_costs(device, all, p.count("samples"), batch, all_samples);
         });
       },
       experiment.sweep_options("sizes", 1));

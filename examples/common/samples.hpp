@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
-#include <string>
+#include <type_traits>
 #include <vector>
 
 namespace examples {
