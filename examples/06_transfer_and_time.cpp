@@ -13,16 +13,14 @@
 #include "common/one_run.hpp"
 #include "common/optimizer_bytes.hpp"
 #include "common/samples.hpp"
+#include "common/stored_samples.hpp"
 
 namespace mt = minitrain;
-using examples::Experiment, examples::format;
+using examples::Experiment, examples::format, examples::bytes, examples::floats, examples::streamed;
 
 namespace {
 
 constexpr std::size_t hidden = 32;
-
-enum Kind : std::size_t { floats, bytes, streamed };
-const std::vector<std::string> kinds{"float32, resident", "uint8, resident", "float32, streamed"};
 
 const std::vector<std::string> metrics{"steps",
                                        "gathered_bytes",
@@ -41,49 +39,6 @@ const std::vector<std::string> metrics{"steps",
                                        "step_us",
                                        "gpu_epoch_bytes",
                                        "gpu_epoch_copies"};
-
-bool has_bytes(const mt::Dataset& data) { return !data.storage().bytes.empty(); }
-
-// The first N samples as they are, bytes or floats; as the same numbers in floats; and a file of the latter.
-struct Data {
-  mt::Dataset as_they_are, as_floats, from_file;
-  examples::TemporaryFile file;
-
-  Data(const mt::Dataset& all, std::size_t samples) : as_they_are(examples::copy_of_first(all, samples)) {
-    as_floats = has_bytes(all) ? in_floats(as_they_are) : as_they_are;
-    mt::write_row_file(file.path(), as_floats);
-    from_file = mt::open_row_file(file.path());
-  }
-  const mt::Dataset& of(std::size_t kind) const {
-    return kind == bytes ? as_they_are : kind == floats ? as_floats : from_file;
-  }
-
- private:
-  static mt::Dataset in_floats(const mt::Dataset& data) {
-    std::vector<float> numbers(data.size() * data.feature_columns());
-    std::vector<std::uint64_t> rows(data.size());
-    std::iota(rows.begin(), rows.end(), std::uint64_t{0});
-    data.read({}, rows, {.features = numbers.data()});
-    const mt::DatasetParts& parts = data.storage();
-    return mt::Dataset({.samples = data.size(),
-                        .features = std::move(numbers),
-                        .targets = parts.targets,
-                        .labels = parts.labels,
-                        .classes = parts.classes});
-  }
-};
-
-// Bytes of 784 numbers between 0 and 255, where there are no images.
-mt::Dataset synthetic_images(std::size_t samples) {
-  const mt::Dataset numbers =
-      mt::synthetic_classification({.samples = samples, .features = 784, .classes = 10, .seed = 1});
-  std::vector<std::uint8_t> pixels;
-  for (const float x : numbers.storage().features) {
-    pixels.push_back(static_cast<std::uint8_t>(std::clamp(128 + 32 * x, 0.0f, 255.0f)));
-  }
-  const mt::View<const std::uint8_t> view(pixels.data(), mt::Shape{samples, 784});
-  return mt::Dataset::classification(view, numbers.storage().labels, 10, 1 / 255.0f);
-}
 
 // Science, not the library: an epoch gathers N·(D·sizeof(x) + sizeof(y)) bytes in ceil(N/B) steps, whatever B is.
 std::uint64_t row_bytes(std::size_t kind, std::size_t columns) {
@@ -161,7 +116,7 @@ void judge(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& 
     return examples::medians(grid, found, metric, "samples", {grid[grid.size() - 1]["samples"]},
                              {{"kind", kind}, {"batch_size", grid[grid.size() - 1]["batch_size"]}})[0];
   };
-  const bool as_bytes = has_bytes(data);
+  const bool as_bytes = examples::has_bytes(data);
   const std::string fewer =
       as_bytes ? format(", and %.4g where they are bytes, %.2f times fewer", at("gathered_bytes", bytes),
                         at("gathered_bytes", floats) / at("gathered_bytes", bytes))
@@ -202,12 +157,12 @@ bool sweep(Experiment& experiment, const mt::Dataset& all, const std::vector<std
            const std::vector<std::size_t>& batches) {
   std::vector<double> repeats(experiment.seeds());
   std::iota(repeats.begin(), repeats.end(), 0.0);
-  const mt::Grid grid(
-      {{"repeat", repeats},
-       {"samples", {sizes.begin(), sizes.end()}},
-       {"kind", has_bytes(all) ? std::vector<double>{floats, bytes, streamed} : std::vector<double>{floats, streamed}},
-       {"batch_size", {batches.begin(), batches.end()}}});
-  std::optional<Data> data;  // one number of samples at a time
+  const mt::Grid grid({{"repeat", repeats},
+                       {"samples", {sizes.begin(), sizes.end()}},
+                       {"kind", examples::has_bytes(all) ? std::vector<double>{floats, bytes, streamed}
+                                                         : std::vector<double>{floats, streamed}},
+                       {"batch_size", {batches.begin(), batches.end()}}});
+  std::optional<examples::StoredSamples> data;  // one number of samples at a time
   const mt::SweepResult found = mt::run_sweep(
       grid, metrics,
       [&](const mt::Point& p) {
@@ -223,7 +178,7 @@ bool sweep(Experiment& experiment, const mt::Dataset& all, const std::vector<std
   std::printf("\n%8s %6s  %-18s %7s %12s %12s %12s %12s %10s\n", "samples", "batch", "", "steps", "gathered", "sent",
               "memory", "predicted", "s/epoch");
   for (std::size_t i = 0; i < grid.size(); ++i) {
-    const std::string& kind = kinds[grid[i].count("kind")];
+    const std::string& kind = examples::storage_kinds[grid[i].count("kind")];
     for (const std::string& metric : metrics) {
       experiment.add({{"data", kind},
                       {"samples", std::to_string(grid[i].count("samples"))},
@@ -295,7 +250,7 @@ int main(int argc, char** argv) try {
                             run.hidden, run.samples, run.streamed ? " in a file" : "", run.batch, run.epochs));
   mt::Dataset data;
   if (!alone) {
-    data = experiment.data().empty() ? synthetic_images(std::ranges::max(sizes))
+    data = experiment.data().empty() ? examples::synthetic_images(std::ranges::max(sizes))
                                      : examples::load_data(experiment.data()).parts.train;
     sizes = examples::at_most(sizes, data.size());
     experiment.setting("other runs",
