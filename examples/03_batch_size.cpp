@@ -132,7 +132,7 @@ static void add_results(examples::Experiment& experiment, const std::vector<Net>
 }
 
 // Fits t(B) = t0 + B/r to one net's medians and says what that means. The last batch of an epoch may be short, so B is
-// the mean over the steps. Returns the line, for the plot.
+// the mean over the steps. Returns the line, for the plot; without points where there are too few for one.
 static examples::Curve judge_time(examples::Experiment& experiment, const std::vector<Net>& all, std::size_t which,
                                   const mt::Grid& grid, const mt::SweepResult& result,
                                   const std::vector<std::size_t>& batches) {
@@ -148,7 +148,7 @@ static examples::Curve judge_time(examples::Experiment& experiment, const std::v
     seconds.push_back(mt::spread(epochs).median / steps);
   }
   examples::Curve line{net.name + ": t0 + B/r", asked, {}};
-  if (mean.size() < 3) return line;
+  if (mean.size() < 3) return {};
   const mt::StepTime fit = mt::fit_step_time(mean, seconds);
   for (const double batch : mean) line.y.push_back(1e6 * fit.at(batch));
   const std::string what = "t(B) = t0 + B/r, " + net.name;
@@ -157,7 +157,7 @@ static examples::Curve judge_time(examples::Experiment& experiment, const std::v
   experiment.fit(what, "B_half = t0 r", fit.half_batch(), examples::nan, examples::nan, "samples");
   experiment.fit(what, "R²", fit.r_squared);
   experiment.verdict(net.name + ": t(B) = t0 + B/r with R² > 0.98", text("R² = %.4f", fit.r_squared),
-                     fit.r_squared > 0.98, !experiment.quick());
+                     fit.r_squared > 0.98, !experiment.quick() && experiment.usual_data());
   const double gain = seconds.front() / mean.front() / (seconds.back() / mean.back());
   experiment.verdict(net.name + ": the largest batch trains more samples per second than the smallest",
                      text("%.3g times as many", gain), gain > 1);
@@ -230,8 +230,10 @@ int run(examples::Experiment& experiment, const Device& device, const std::vecto
   draw("throughput", "Samples trained per second", "samples_per_s", "throughput (samples/s)");
   draw("time_to_target", "Time until the loss on held-out data is at its target", "target_s", "time to target (s)");
   draw("epochs_to_target", "Passes over the data until the loss is at its target", "target_epochs", "epochs to target");
-  for (std::size_t i = 0; i < all.size(); ++i)
-    plot.theory.push_back(judge_time(experiment, all, i, grid, timed, batches));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    examples::Curve line = judge_time(experiment, all, i, grid, timed, batches);
+    if (!line.x.empty()) plot.theory.push_back(std::move(line));
+  }
   for (std::size_t i = 0; i < all.size(); ++i) judge_target(experiment, all, i, seeds, targets, batches);
   plot.lines = false;
   draw("time_per_step", "Time per optimizer step, and t0 + B/r", "step_us", "time per step (µs)");
@@ -244,7 +246,8 @@ int main(int argc, char** argv) try {
       {.name = "03_batch_size",
        .question = "How does training time vary with batch size?",
        .summary = "Time per step and per epoch, and to a target loss, against the batch size.",
-       .threads = 1});
+       .threads = 1,
+       .takes = examples::Takes::any});
   examples::Arguments& arguments = experiment.arguments();
   const bool quick = experiment.quick();
   const auto batches = arguments.numbers(

@@ -199,7 +199,8 @@ int main(int argc, char** argv) try {
                                    .question = "How does one train on images that do not fit into memory?",
                                    .summary = "Trains on images of 256 x 256 x 3 bytes in little memory, and in much.",
                                    .seeds = 2,
-                                   .threads = 1});
+                                   .threads = 1,
+                                   .takes = examples::Takes::none});
   auto& arguments = experiment.arguments();
   const std::uint64_t images =
       arguments.number("--images", experiment.quick() ? 800 : 4000, "of the file; 100000 are 19.7 GB", 8);

@@ -1,24 +1,26 @@
 // What will a run move, take and last? estimate() says so before it; here it is held against what was measured: for one
-// run in full, and over batch sizes and numbers of samples, for data that is resident as floats or bytes, or streamed.
+// run in full, and over batch sizes and numbers of samples, for data that is resident as floats or, where it is made of
+// them, as bytes, or streamed.
 #include <minitrain/experiment/fits.hpp>
 
 #include <numeric>
 
+#include "common/answers.hpp"
 #include "common/experiment.hpp"
-#include "common/find_data.hpp"
 #include "common/format.hpp"
 #include "common/medians.hpp"
 #include "common/on_device.hpp"
 #include "common/one_run.hpp"
 #include "common/optimizer_bytes.hpp"
+#include "common/samples.hpp"
+#include "common/stored_samples.hpp"
 
 namespace mt = minitrain;
-using examples::Experiment, examples::format;
+using examples::Experiment, examples::format, examples::bytes, examples::floats, examples::streamed;
 
 namespace {
 
-enum Kind : std::size_t { floats, bytes, streamed };
-const std::vector<std::string> kinds{"float32, resident", "uint8, resident", "float32, streamed"};
+constexpr std::size_t hidden = 32;
 
 const std::vector<std::string> metrics{"steps",
                                        "gathered_bytes",
@@ -38,54 +40,17 @@ const std::vector<std::string> metrics{"steps",
                                        "gpu_epoch_bytes",
                                        "gpu_epoch_copies"};
 
-// The first N samples, as bytes and as the same numbers in floats; and a file of the latter.
-struct Data {
-  mt::Dataset as_bytes, as_floats, from_file;
-  examples::TemporaryFile file;
-
-  Data(const mt::Dataset& images, std::size_t samples) {
-    const std::size_t columns = images.feature_columns();
-    const mt::DatasetParts& all = images.storage();
-    const std::span labels = std::span(all.labels).first(samples);
-    const mt::View<const std::uint8_t> pixels(all.bytes.data(), mt::Shape{samples, columns});
-    as_bytes = mt::Dataset::classification(pixels, labels, images.classes(), all.scale, all.offset);
-    std::vector<float> numbers(samples * columns);
-    std::vector<std::int32_t> same(samples);
-    std::vector<std::uint64_t> rows(samples);
-    std::iota(rows.begin(), rows.end(), std::uint64_t{0});
-    as_bytes.read({}, rows, {.features = numbers.data(), .labels = same.data()});
-    as_floats = mt::Dataset(
-        {.samples = samples, .features = std::move(numbers), .labels = std::move(same), .classes = images.classes()});
-    mt::write_row_file(file.path(), as_floats);
-    from_file = mt::open_row_file(file.path());
-  }
-  const mt::Dataset& of(std::size_t kind) const {
-    return kind == bytes ? as_bytes : kind == floats ? as_floats : from_file;
-  }
-};
-
-// Bytes of 784 numbers between 0 and 255, where there are no images.
-mt::Dataset synthetic_images(std::size_t samples) {
-  const mt::Dataset numbers =
-      mt::synthetic_classification({.samples = samples, .features = 784, .classes = 10, .seed = 1});
-  std::vector<std::uint8_t> pixels;
-  for (const float x : numbers.storage().features) {
-    pixels.push_back(static_cast<std::uint8_t>(std::clamp(128 + 32 * x, 0.0f, 255.0f)));
-  }
-  const mt::View<const std::uint8_t> view(pixels.data(), mt::Shape{samples, 784});
-  return mt::Dataset::classification(view, numbers.storage().labels, 10, 1 / 255.0f);
-}
-
 // Science, not the library: an epoch gathers N·(D·sizeof(x) + sizeof(y)) bytes in ceil(N/B) steps, whatever B is.
 std::uint64_t row_bytes(std::size_t kind, std::size_t columns) {
-  return columns * (kind == bytes ? 1 : sizeof(float)) + sizeof(std::int32_t);
+  static_assert(sizeof(float) == sizeof(std::int32_t));  // a target, a label
+  return columns * (kind == bytes ? 1 : sizeof(float)) + sizeof(float);
 }
 
 // One run without and one with a profile.
-template <class Device>
-std::vector<double> measure(const Device& device, const mt::Dataset& data, std::size_t batch, std::size_t epochs) {
-  const mt::Mlp model{.widths = {data.feature_columns(), 32, data.classes()}};
-  const mt::SoftmaxCrossEntropy loss;
+template <class Device, class Loss>
+std::vector<double> measure(const Device& device, const mt::Dataset& data, const Loss& loss, std::size_t batch,
+                            std::size_t epochs) {
+  const mt::Mlp model{.widths = {data.feature_columns(), hidden, examples::outputs_for(data)}};
   const mt::Adam adam;
   mt::TrainerOptions options{.epochs = epochs, .batch_size = batch, .micro_batch_size = batch, .seed = 1};
   const mt::Estimate e = mt::estimate(data, model, loss, adam, options, examples::of_its_own(device));
@@ -114,7 +79,7 @@ std::vector<double> measure(const Device& device, const mt::Dataset& data, std::
   return values;
 }
 
-void judge(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& found, std::size_t columns) {
+void judge(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& found, const mt::Dataset& data) {
   const bool on_host = examples::is_host(experiment.device());
   std::size_t wrong_steps = 0, wrong_bytes = 0, wrong_traffic = 0, wrong_gpu = 0;
   double memory = 0;
@@ -123,7 +88,7 @@ void judge(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& 
     const std::size_t kind = grid[i].count("kind"), n = grid[i].count("samples"), batch = grid[i].count("batch_size");
     const auto value = [&](const char* metric) { return found.value(i, metric); };
     const auto steps = static_cast<double>((n + batch - 1) / batch);
-    const auto epoch = static_cast<double>(n * row_bytes(kind, columns));
+    const auto epoch = static_cast<double>(n * row_bytes(kind, data.feature_columns()));
     wrong_steps += value("steps") != steps;
     wrong_bytes += value("gathered_bytes") != epoch;
     // A resident set goes to the device once, a streamed one in every epoch; on a host neither goes anywhere.
@@ -151,13 +116,17 @@ void judge(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& 
     return examples::medians(grid, found, metric, "samples", {grid[grid.size() - 1]["samples"]},
                              {{"kind", kind}, {"batch_size", grid[grid.size() - 1]["batch_size"]}})[0];
   };
-  experiment.reading(
-      format("Of %.0f samples an epoch gathers %.4g bytes where they are floats, whatever the batch, and %.4g "
-             "where they are bytes, %.2f times fewer. In batches of %zu it takes %.4g s from floats in memory, "
-             "%.4g s from bytes and %.4g s from a file of floats.",
-             grid[grid.size() - 1]["samples"], at("gathered_bytes", floats), at("gathered_bytes", bytes),
-             at("gathered_bytes", floats) / at("gathered_bytes", bytes), grid[grid.size() - 1].count("batch_size"),
-             at("epoch_s", floats), at("epoch_s", bytes), at("epoch_s", streamed)));
+  const bool as_bytes = examples::has_bytes(data);
+  const std::string fewer =
+      as_bytes ? format(", and %.4g where they are bytes, %.2f times fewer", at("gathered_bytes", bytes),
+                        at("gathered_bytes", floats) / at("gathered_bytes", bytes))
+               : "";
+  const std::string quicker = as_bytes ? format(", %.4g s from bytes", at("epoch_s", bytes)) : "";
+  experiment.reading(format(
+      "Of %.0f samples an epoch gathers %.4g bytes where they are floats, whatever the batch%s. In batches of "
+      "%zu it takes %.4g s from floats in memory%s and %.4g s from a file of floats.",
+      grid[grid.size() - 1]["samples"], at("gathered_bytes", floats), fewer.c_str(),
+      grid[grid.size() - 1].count("batch_size"), at("epoch_s", floats), quicker.c_str(), at("epoch_s", streamed)));
   const mt::Spread ratio = mt::spread(ratios);
   experiment.fit("seconds of an epoch, measured / predicted", "median", ratio.median, ratio.low, ratio.high);
   experiment.verdict("an epoch lasts as long as predicted, to a factor of 1.5 in the middle",
@@ -184,22 +153,24 @@ void plots(Experiment& experiment, std::size_t samples) {
   plot("epoch_s", "epoch (s)", "Time of an epoch");
 }
 
-bool sweep(Experiment& experiment, const mt::Dataset& images, const std::vector<std::size_t>& sizes,
+bool sweep(Experiment& experiment, const mt::Dataset& all, const std::vector<std::size_t>& sizes,
            const std::vector<std::size_t>& batches) {
   std::vector<double> repeats(experiment.seeds());
   std::iota(repeats.begin(), repeats.end(), 0.0);
   const mt::Grid grid({{"repeat", repeats},
                        {"samples", {sizes.begin(), sizes.end()}},
-                       {"kind", {floats, bytes, streamed}},
+                       {"kind", examples::has_bytes(all) ? std::vector<double>{floats, bytes, streamed}
+                                                         : std::vector<double>{floats, streamed}},
                        {"batch_size", {batches.begin(), batches.end()}}});
-  std::optional<Data> data;  // one number of samples at a time
+  std::optional<examples::StoredSamples> data;  // one number of samples at a time
   const mt::SweepResult found = mt::run_sweep(
       grid, metrics,
       [&](const mt::Point& p) {
-        if (!data || data->as_bytes.size() != p.count("samples"))
-          data.reset(), data.emplace(images, p.count("samples"));
+        if (!data || data->as_floats.size() != p.count("samples")) data.reset(), data.emplace(all, p.count("samples"));
         return examples::on_device(experiment.device(), experiment.threads(), [&](const auto& device) {
-          return measure(device, data->of(p.count("kind")), p.count("batch_size"), experiment.quick() ? 2 : 4);
+          return examples::with_loss(all, [&](const auto& loss) {
+            return measure(device, data->of(p.count("kind")), loss, p.count("batch_size"), experiment.quick() ? 2 : 4);
+          });
         });
       },
       experiment.sweep_options("traffic", 1));
@@ -207,7 +178,7 @@ bool sweep(Experiment& experiment, const mt::Dataset& images, const std::vector<
   std::printf("\n%8s %6s  %-18s %7s %12s %12s %12s %12s %10s\n", "samples", "batch", "", "steps", "gathered", "sent",
               "memory", "predicted", "s/epoch");
   for (std::size_t i = 0; i < grid.size(); ++i) {
-    const std::string& kind = kinds[grid[i].count("kind")];
+    const std::string& kind = examples::storage_kinds[grid[i].count("kind")];
     for (const std::string& metric : metrics) {
       experiment.add({{"data", kind},
                       {"samples", std::to_string(grid[i].count("samples"))},
@@ -221,7 +192,7 @@ bool sweep(Experiment& experiment, const mt::Dataset& images, const std::vector<
                 grid[i].count("batch_size"), kind.c_str(), value("steps"), value("gathered_bytes"), value("sent_bytes"),
                 value("memory_bytes"), value("predicted_memory"), value("epoch_s"));
   }
-  judge(experiment, grid, found, images.feature_columns());
+  judge(experiment, grid, found, all);
   plots(experiment, sizes.back());
   return true;
 }
@@ -256,7 +227,8 @@ int main(int argc, char** argv) try {
   Experiment experiment(argc, argv,
                         {.name = "06_transfer_and_time",
                          .question = "What will a run move, take and last, and was that so?",
-                         .summary = "Bytes, memory and seconds of a run, predicted and measured."});
+                         .summary = "Bytes, memory and seconds of a run, predicted and measured.",
+                         .takes = examples::Takes::any});
   examples::Arguments& arguments = experiment.arguments();
   const bool quick = experiment.quick();
   examples::OneRun run{.device = experiment.device(), .threads = experiment.threads()};
@@ -268,28 +240,31 @@ int main(int argc, char** argv) try {
   run.streamed = arguments.flag("--file", "read its samples from a file, while they are used");
   run.json = arguments.text("--json", "FILE", "where to write all of it");
   const bool alone = arguments.flag("--one-run", "nothing but that run");
-  const auto sizes = arguments.numbers("--sizes", quick ? "1000,4000" : "2000,6000,20000", "samples of the other runs");
+  auto sizes = arguments.numbers("--sizes", quick ? "1000,4000" : "2000,6000,20000",
+                                 "samples of the other runs; at most all there are");
   const auto batches = arguments.numbers("--batches", quick ? "32,512" : "32,128,512,2048", "samples of their steps");
   if (experiment.help_shown()) return examples::ok;
 
   experiment.setting("run told in full",
                      format("%zu-%zu-%zu-10, %zu samples%s, batches of %zu, %zu epochs", run.features, run.hidden,
                             run.hidden, run.samples, run.streamed ? " in a file" : "", run.batch, run.epochs));
-  experiment.setting("other runs", "784-32-10, Adam");
-  experiment.setting("their samples", examples::listed(sizes));
-  experiment.setting("their batches", examples::listed(batches));
+  mt::Dataset data;
+  if (!alone) {
+    data = experiment.data().empty() ? examples::synthetic_images(std::ranges::max(sizes))
+                                     : examples::load_data(experiment.data()).parts.train;
+    sizes = examples::at_most(sizes, data.size());
+    experiment.setting("other runs",
+                       format("%zu-%zu-%zu, Adam", data.feature_columns(), hidden, examples::outputs_for(data)));
+    experiment.setting("their samples", examples::listed(sizes));
+    experiment.setting("their batches", examples::listed(batches));
+  }
   experiment.setting("threads", std::to_string(experiment.threads()));
   const bool kept = examples::tell_in_full(run);
   if (examples::was_interrupted()) return experiment.finish();
   experiment.verdict("the run told in full: bytes to and from the device are those predicted",
                      kept ? "they are" : "they are not", kept);
   if (alone) return experiment.finish();
-  const std::size_t most = std::ranges::max(sizes);
-  const mt::Dataset images =
-      experiment.data().empty() ? synthetic_images(most) : examples::load_images(experiment.data()).train;
-  if (most > images.size())
-    throw examples::UsageError(format("--sizes %zu: there are %zu images", most, images.size()));
-  if (sweep(experiment, images, sizes, batches)) optimizers(experiment);
+  if (sweep(experiment, data, sizes, batches)) optimizers(experiment);
   return experiment.finish();
 } catch (const std::exception& error) {
   return examples::report(error);

@@ -1,147 +1,26 @@
 // How do the times of a step and of an epoch, of loading, the memory and the bytes that are moved vary with the number
 // of samples? A step is expected to take the same time whatever their number, an epoch a time in proportion to it.
-#include <minitrain/data/csv.hpp>
-#include <minitrain/data/read_all.hpp>
-#include <minitrain/data/row_file.hpp>
+// What is measured is in common/size_costs.hpp.
 #include <minitrain/experiment/fits.hpp>
-#include <minitrain/train/estimate.hpp>
-#include <minitrain/trainer.hpp>
 
-#include <chrono>
+#include <functional>
 #include <numeric>
 
-#include "common/allocated.hpp"
 #include "common/experiment.hpp"
-#include "common/find_data.hpp"
 #include "common/format.hpp"
 #include "common/medians.hpp"
 #include "common/on_device.hpp"
-#include "common/own_time.hpp"
-#include "common/temporary_file.hpp"
-#include "common/write_csv.hpp"
+#include "common/size_costs.hpp"
 
 namespace mt = minitrain;
 using examples::Experiment, examples::format;
 
 namespace {
 
-const std::vector<std::string> metrics{"resident step_us",     "resident epoch_s",         "resident fastest_epoch_s",
-                                       "resident own_epoch_s", "resident planned_bytes",   "resident measured_bytes",
-                                       "streamed step_us",     "streamed epoch_s",         "streamed fastest_epoch_s",
-                                       "streamed own_epoch_s", "streamed planned_bytes",   "streamed measured_bytes",
-                                       "CSV file loading_s",   "row file, read loading_s", "row file, opened loading_s",
-                                       "sent_bytes",           "predicted_sent_bytes",     "file_bytes"};
-
-// The first N samples, in memory of their own.
-mt::Dataset data_of(const mt::Dataset& images, std::size_t samples) {
-  if (images.empty()) return mt::synthetic_regression({.samples = samples, .features = 10, .seed = 1});
-  const mt::DatasetParts& all = images.storage();
-  const std::size_t columns = images.feature_columns();
-  return mt::Dataset::classification(mt::View<const std::uint8_t>(all.bytes.data(), mt::Shape{samples, columns}),
-                                     std::span(all.labels).first(samples), images.classes(), all.scale, all.offset);
-}
-
-// f(model, loss, optimizer) for that data.
-template <class F>
-auto with_parts(const mt::Dataset& data, const F& f) {
-  const mt::Adam adam{.learning_rate = 1e-3};
-  const bool images = data.is_classification();
-  const mt::Mlp model{.widths = {data.feature_columns(), images ? 128u : 64u, images ? data.classes() : 1}};
-  if (images) return f(model, mt::SoftmaxCrossEntropy{}, adam);
-  return f(model, mt::MeanSquaredError{}, adam);
-}
-
-template <class F>
-double seconds_of(const F& f) {
-  const auto start = std::chrono::steady_clock::now();
-  f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// What training took. Seconds are those of an epoch: median, least, and median of own_seconds().
-struct Run {
-  double seconds = 0, fastest = 0, own = 0;
-  std::size_t steps = 0;  // of an epoch
-  std::uint64_t bytes = 0, planned_bytes = 0;
-  mt::Traffic traffic{}, predicted{};
-};
-
-// Two epochs to count bytes, then `epochs` to take the time.
-template <class Device>
-Run train(const Device& device, const mt::Dataset& data, std::size_t batch, std::size_t epochs) {
-  return with_parts(data, [&](const auto& model, const auto& loss, const auto& optimizer) {
-    mt::TrainerOptions options{.epochs = 2, .batch_size = batch, .seed = 1};
-    const mt::Estimate estimate = mt::estimate(size_of(data), model, loss, optimizer, options, device, mt::Probe{});
-    Run run{.planned_bytes = estimate.memory.total(), .predicted = estimate.run};
-    {
-      const std::uint64_t before = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) : 0;
-      mt::Trainer trainer{examples::of_its_own(device), model, loss, optimizer, options};
-      const mt::Traffic moved = mt::traffic_now(trainer.device());
-      trainer.fit(data, {.on_epoch = [&](const mt::EpochRecord&) {
-                    run.bytes = examples::allocated(trainer.device()) - before;
-                  }});
-      run.traffic = mt::traffic_now(trainer.device()).since(moved);
-    }
-    options.epochs = epochs;
-    mt::Trainer trainer{device, model, loss, optimizer, options};
-    std::vector<double> seconds, own;
-    double start = examples::own_seconds(trainer.device());
-    trainer.fit(data, {.on_epoch = [&](const mt::EpochRecord& epoch) {
-                  run.steps = epoch.steps;
-                  seconds.push_back(epoch.seconds);
-                  own.push_back(examples::own_seconds(trainer.device()) -
-                                std::exchange(start, examples::own_seconds(trainer.device())));
-                }});
-    run.seconds = mt::spread(seconds).median;
-    run.fastest = mt::spread(seconds).low;
-    run.own = mt::spread(own).median;
-    return run;
-  });
-}
-
-// All that is measured at one number of samples.
-template <class Device>
-std::vector<double> measure(const Device& device, const mt::Dataset& images, std::size_t samples, std::size_t batch,
-                            std::size_t all_samples) {
-  const auto epochs = [&](std::size_t most) {
-    return 1 + std::clamp(most / samples, std::size_t{3}, std::size_t{2000});
-  };
-  const std::uint64_t before = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) : 0;
-  mt::Dataset data = data_of(images, samples);
-  const std::uint64_t of_data = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) - before : 0;
-  const Run resident = train(device, data, batch, epochs(all_samples));
-
-  const examples::TemporaryFile rows, csv;
-  mt::write_row_file(rows.path(), data);
-  double csv_s = examples::nan;
-  if (!data.is_classification()) {
-    examples::write_csv(csv.path(), data);
-    csv_s = seconds_of([&] { mt::load_csv(csv.path(), {.target = "y"}); });
-  }
-  data = mt::Dataset();
-  const double read_s = seconds_of([&] { mt::read_all(mt::open_row_file(rows.path())); });
-  const double open_s = seconds_of([&] { mt::open_row_file(rows.path()); });
-  const mt::Dataset mapped = mt::open_row_file(rows.path());
-  const Run streamed = train(device, mapped, batch, epochs(all_samples / 10));
-
-  std::vector<double> values;
-  for (const auto& [run, more] : {std::pair(&resident, of_data), std::pair(&streamed, std::uint64_t{0})}) {
-    values.insert(values.end(),
-                  {1e6 * run->seconds / static_cast<double>(run->steps), run->seconds, run->fastest, run->own,
-                   static_cast<double>(run->planned_bytes), static_cast<double>(run->bytes + more)});
-  }
-  values.insert(values.end(), {csv_s, read_s, open_s});
-  for (const std::uint64_t bytes :
-       {resident.traffic.to_device_bytes, resident.predicted.to_device_bytes, mapped.bytes()}) {
-    values.push_back(static_cast<double>(bytes));
-  }
-  return values;
-}
-
 // "resident step_us" is the metric step_us of what is resident.
 void add_rows(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& found) {
   for (std::size_t i = 0; i < grid.size(); ++i) {
-    for (const std::string& metric : metrics) {
+    for (const std::string& metric : examples::size_metrics) {
       const std::size_t space = metric.rfind(' ');
       examples::Key key{{"samples", std::to_string(grid[i].count("samples"))},
                         {"repeat", std::to_string(grid[i].count("repeat"))}};
@@ -223,7 +102,8 @@ void judge_bytes(Experiment& experiment, const std::vector<double>& n, const Col
   const std::uint64_t expected = resident_bytes(experiment, row_bytes);
   experiment.verdict(format("it grows by the %llu bytes of a sample%s, to 2 %%",
                             static_cast<unsigned long long>(expected), expected > row_bytes ? " and its place" : ""),
-                     format("%.3f bytes", each), std::abs(each / static_cast<double>(expected) - 1) < 0.02);
+                     format("%.3f bytes", each), std::abs(each / static_cast<double>(expected) - 1) < 0.02,
+                     experiment.usual_data());
   experiment.verdict(
       "streamed, it stays within what was planned and 64 KiB, whatever N",
       format("at most %.3f of the plan, %.4g bytes at N = %.0f", worst_streamed, streamed.back(), n.back()),
@@ -255,6 +135,12 @@ void print_table(const std::vector<double>& n, const Column& column) {
   }
 }
 
+const char* default_sizes(const Experiment& experiment) {
+  if (experiment.kind() == examples::DataKind::optdigits) return "400,1200,3823";
+  if (!experiment.data().empty()) return "1000,10000,60000";
+  return experiment.quick() ? "1000,10000,100000" : "1000,10000,100000,1000000";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -263,23 +149,18 @@ int main(int argc, char** argv) try {
       {.name = "07_data_set_size",
        .question = "How do times, memory and bytes vary with the number of samples?",
        .summary = "Times of steps, epochs and loading, memory and bytes, against the number of samples.",
-       .threads = 1});
-  const bool images_there = !experiment.data().empty();
-  const std::vector<std::size_t> sizes =
-      experiment.arguments().numbers("--samples",
-                                     images_there         ? "1000,10000,60000"
-                                     : experiment.quick() ? "1000,10000,100000"
-                                                          : "1000,10000,100000,1000000",
-                                     "to train on, each number once", 100);
+       .threads = 1,
+       .takes = examples::Takes::any});
+  const bool real = !experiment.data().empty();
+  std::vector<std::size_t> sizes = experiment.arguments().numbers(
+      "--samples", default_sizes(experiment), "to train on, each number once; at most all there are", 100);
   const std::size_t batch = experiment.arguments().number("--batch", 32, "samples of one step");
   if (experiment.help_shown()) return examples::ok;
-  const mt::Dataset images = images_there ? examples::load_images(experiment.data()).train : mt::Dataset();
-  const std::size_t most = std::ranges::max(sizes);
-  if (images_there && most > images.size()) {
-    throw examples::UsageError(format("--samples %zu: there are %zu images", most, images.size()));
-  }
-  const mt::Dataset few = data_of(images, 100);
-  experiment.setting("model", images_there ? "784-128-10, ReLU, Adam" : "10-64-1, ReLU, Adam");
+  const mt::Dataset all = real ? examples::load_data(experiment.data()).parts.train : mt::Dataset();
+  if (real) sizes = examples::at_most(sizes, all.size());
+  const mt::Dataset few = examples::sized_data(all, 100);
+  const std::vector<std::size_t> widths = examples::sized_model(few).widths;
+  experiment.setting("model", format("%zu-%zu-%zu, ReLU, Adam", widths[0], widths[1], widths[2]));
   experiment.setting("samples", examples::listed(sizes));
   experiment.setting("batch", std::to_string(batch));
   experiment.setting("threads", std::to_string(experiment.threads()));
@@ -288,12 +169,12 @@ int main(int argc, char** argv) try {
   std::iota(repeats.begin(), repeats.end(), 0.0);
   const mt::Grid grid({{"repeat", repeats}, {"samples", {sizes.begin(), sizes.end()}}});
   // So many samples in all epochs at one N.
-  const std::size_t all_samples = (images_there ? 300'000 : 6'000'000) / (experiment.quick() ? 10 : 1);
+  const std::size_t all_samples = (few.is_classification() ? 300'000 : 6'000'000) / (experiment.quick() ? 10 : 1);
   const mt::SweepResult found = mt::run_sweep(
-      grid, metrics,
+      grid, examples::size_metrics,
       [&](const mt::Point& p) {
         return examples::on_device(experiment.device(), experiment.threads(), [&](const auto& device) {
-          return measure(device, images, p.count("samples"), batch, all_samples);
+          return examples::size_costs(device, all, p.count("samples"), batch, all_samples);
         });
       },
       experiment.sweep_options("sizes", 1));

@@ -1,17 +1,14 @@
 // A batch that does not fit into memory is made of micro-batches. What does that cost, does it change the result, and
-// what do the classic mistakes do to it? The mistakes are made by hand, in common/by_hand.hpp.
-#include <minitrain/experiment/fits.hpp>
+// what do the classic mistakes do to it? The mistakes are made by hand, in common/by_hand.hpp; costs are measured in
+// common/micro_batch_costs.hpp.
 #include <minitrain/trainer.hpp>
 
-#include <map>
-#include <numeric>
-
-#include "common/allocated.hpp"
 #include "common/by_hand.hpp"
 #include "common/experiment.hpp"
-#include "common/find_data.hpp"
 #include "common/format.hpp"
+#include "common/micro_batch_costs.hpp"
 #include "common/on_device.hpp"
+#include "common/samples.hpp"
 
 namespace mt = minitrain;
 using examples::Experiment, examples::format, examples::Scenario, examples::split_name, examples::Way;
@@ -190,133 +187,17 @@ void mistakes(Experiment& experiment, const mt::Split& data) {
   }
 }
 
-// Part 3: memory and time.
-const std::vector<std::string> cost_metrics{"micro_batches", "planned_bytes", "measured_bytes", "step_us",
-                                            "fastest_step_us"};
-
-template <class Device>
-std::vector<double> cost(const Device& device, const mt::Dataset& data, std::size_t batch, std::size_t micro_batch) {
-  const mt::TrainerOptions options{.epochs = 7, .batch_size = batch, .micro_batch_size = micro_batch};
-  const mt::Adam adam;
-  const mt::MemoryPlan plan =
-      mt::plan(model_for(data), mt::SoftmaxCrossEntropy{}, adam, options, device, size_of(data));
-  const std::uint64_t before = examples::allocated(device);
-  mt::Trainer trainer{device, model_for(data), mt::SoftmaxCrossEntropy{}, adam, options};
-  std::uint64_t most = 0;
-  const mt::History history = trainer.fit(data, {.on_epoch = [&](const mt::EpochRecord&) {
-                                            most = std::max(most, examples::allocated(trainer.device()));
-                                          }});
-  most -= std::is_same_v<Device, mt::Cpu> ? before : plan.data_set;  // without the data, which is never divided
-  std::vector<double> us;
-  for (const mt::EpochRecord& e : history.epochs) us.push_back(1e6 * e.seconds / static_cast<double>(e.steps));
-  const mt::Spread step = mt::spread(us);
-  return {static_cast<double>(plan.accumulations()), static_cast<double>(plan.total() - plan.data_set),
-          static_cast<double>(most), step.median, step.low};
-}
-
-// A line through the step times over the number of micro-batches: what the samples and the update cost, and what each
-// micro-batch costs beside its samples.
-void fit_costs(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& found) {
-  std::map<std::size_t, std::pair<std::vector<double>, std::vector<double>>> lines;
-  double slowest = 0, fastest = 1e30;
-  for (std::size_t i = 0; i < grid.size(); ++i) {
-    const std::size_t batch = grid[i].count("batch_size");
-    lines[batch].first.push_back(found.value(i, "micro_batches"));
-    lines[batch].second.push_back(1e-6 * found.value(i, "step_us"));
-    if (batch != grid[0].count("batch_size")) continue;
-    const double us = found.value(i, "fastest_step_us");
-    if (grid[i].count("micro_batch") == 1) slowest = std::max(slowest, us);
-    if (grid[i].count("micro_batch") == batch) fastest = std::min(fastest, us);
-  }
-  for (const auto& [batch, line] : lines) {
-    const mt::StepTime fit = mt::fit_step_time(line.first, line.second);
-    const std::string what = "step time of batches of " + std::to_string(batch);
-    experiment.fit(what, "samples and update", 1e6 * fit.t0, examples::nan, examples::nan, "us");
-    experiment.fit(what, "each micro-batch", 1e6 / fit.r, examples::nan, examples::nan, "us");
-    experiment.fit(what, "R2", fit.r_squared);
-    const std::string price =
-        fit.r > 0 ? format("%.3g us for each micro-batch that it is cut into: %.0f of them would double its time",
-                           1e6 / fit.r, fit.t0 * fit.r)
-                  : "nothing that can be told from noise for each micro-batch that it is cut into";
-    experiment.reading(format("A batch of %zu takes %.4g us for its samples and its update, and %s.", batch,
-                              1e6 * fit.t0, price.c_str()));
-  }
-  experiment.verdict("micro-batches of one sample take longer than the undivided batch",
-                     format("%.0f us against %.0f us a step", slowest, fastest), slowest > fastest);
-  experiment.plot({.file = "memory",
-                   .title = "Memory of a run, without the data set, against the micro-batch",
-                   .x = "micro_batch",
-                   .x_label = "micro-batch (samples)",
-                   .y = "measured_bytes",
-                   .y_label = "memory (bytes)",
-                   .series = {"batch_size"}});
-  experiment.plot({.file = "step_time",
-                   .title = "Time of an optimizer step against the micro-batch",
-                   .x = "micro_batch",
-                   .x_label = "micro-batch (samples)",
-                   .y = "step_us",
-                   .y_label = "step (us)",
-                   .y_log = true,
-                   .series = {"batch_size"}});
-}
-
-void costs(Experiment& experiment, const mt::Dataset& data, std::size_t batch) {
-  std::vector<std::vector<double>> points;
-  for (std::size_t repeat = 0; repeat < experiment.seeds(); ++repeat) {
-    for (const std::size_t all : {batch, 16 * batch}) {
-      if (all > data.size()) continue;
-      for (std::size_t rows = all; rows > 0 && all / rows <= 128; rows /= 2) {
-        points.push_back({static_cast<double>(all), static_cast<double>(rows), static_cast<double>(repeat)});
-      }
-    }
-  }
-  const mt::Grid grid({"batch_size", "micro_batch", "repeat"}, points);
-  const mt::SweepResult found = mt::run_sweep(
-      grid, cost_metrics,
-      [&](const mt::Point& p) {
-        return examples::on_device(experiment.device(), experiment.threads(), [&](const auto& device) {
-          return cost(device, data, p.count("batch_size"), p.count("micro_batch"));
-        });
-      },
-      experiment.sweep_options("cost", 1));
-  if (!found.complete()) return;
-  experiment.add(grid, found);
-  double worst = 1;
-  bool falls = true;
-  std::printf("\n%10s %10s %16s %16s %12s\n", "batch", "", "planned bytes", "measured bytes", "us/step");
-  for (std::size_t i = 0; i < grid.size(); ++i) {
-    const double planned = found.value(i, "planned_bytes"), measured = found.value(i, "measured_bytes");
-    worst = std::max({worst, planned / measured, measured / planned});
-    const bool same_batch = i > 0 && points[i][0] == points[i - 1][0] && points[i][2] == points[i - 1][2];
-    falls = falls && (!same_batch || (planned < found.value(i - 1, "planned_bytes") &&
-                                      measured < found.value(i - 1, "measured_bytes")));
-    if (points[i][2] != 0) continue;
-    std::printf("%10.0f %10s %16.0f %16.0f %12.1f\n", points[i][0],
-                split_name(grid[i].count("batch_size"), grid[i].count("micro_batch")).c_str(), planned, measured,
-                found.value(i, "step_us"));
-  }
-  experiment.verdict("memory falls with the micro-batch, and is what plan() says to 10 %",
-                     format("%s; planned and measured differ by a factor of %.4f at most",
-                            falls ? "falls" : "does not always fall", worst),
-                     falls && worst < 1.1);
-  fit_costs(experiment, grid, found);
-}
-
-mt::Dataset part(const mt::Dataset& data, std::size_t first, std::size_t count) {
-  std::vector<std::uint64_t> samples(count);
-  std::iota(samples.begin(), samples.end(), first);
-  return data.subset(std::move(samples));
-}
-
 mt::Split data_of(const Experiment& experiment) {
+  using examples::samples_from;
   constexpr std::size_t samples = 10'240, others = 2'048;
   if (experiment.data().empty()) {
     const mt::Dataset all =
         mt::synthetic_classification({.samples = samples + others, .features = 784, .classes = 10, .seed = 1});
-    return {part(all, 0, samples), part(all, samples, others)};
+    return {samples_from(all, 0, samples), samples_from(all, samples, others)};
   }
-  const mt::Split images = examples::load_images(experiment.data());
-  return {part(images.train, 0, samples), part(images.test, 0, others)};
+  const mt::Split real = examples::load_data(experiment.data()).parts;
+  examples::want_samples(real.train, std::ranges::max(scenarios, {}, &Scenario::samples).samples);
+  return {samples_from(real.train, 0, samples), samples_from(real.test, 0, others)};
 }
 
 }  // namespace
@@ -333,9 +214,11 @@ int main(int argc, char** argv) try {
   experiment.setting("model", mt::joined({data.train.feature_columns(), "-128-", data.train.classes(), ", ReLU"}));
   experiment.setting("batch", std::to_string(batch));
   experiment.setting("threads of timed runs", std::to_string(experiment.threads()));
-  same_bits(experiment, part(data.train, 0, experiment.quick() ? 1'000 : 5'000), batch);
+  same_bits(experiment, examples::samples_from(data.train, 0, experiment.quick() ? 1'000 : 5'000), batch);
   if (!examples::was_interrupted()) mistakes(experiment, data);
-  if (!examples::was_interrupted()) costs(experiment, part(data.train, 0, experiment.quick() ? 2'048 : 8'192), batch);
+  if (!examples::was_interrupted())
+    examples::micro_batch_costs(experiment, model_for(data.train),
+                                examples::samples_from(data.train, 0, experiment.quick() ? 2'048 : 8'192), batch);
   return experiment.finish();
 } catch (const std::exception& error) {
   return examples::report(error);

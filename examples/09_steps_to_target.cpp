@@ -153,9 +153,9 @@ int main(int argc, char** argv) try {
        .seeds = 5,
        .quick_seeds = 3});
   const bool quick = experiment.quick();
-  const auto batches = experiment.arguments().numbers(
+  auto batches = experiment.arguments().numbers(
       "--batches", quick ? "1,4,16,64,256,1024,2048" : "1,2,4,8,16,32,64,128,256,512,1024,2048,4096",
-      "samples of one step, in rising order");
+      "samples of one step, in rising order; at most all there are");
   const std::size_t tuning_seeds =
       experiment.arguments().number("--tuning-seeds", quick ? 1 : 2, "runs with each learning rate, to choose one");
   const std::size_t target =
@@ -166,8 +166,9 @@ int main(int argc, char** argv) try {
   Workload w = examples::workload(experiment.data());
   if (target != 0) w.target = static_cast<double>(target) / 1000;
   if (epochs != 0) w.epochs = static_cast<double>(epochs);
+  batches = examples::at_most(batches, w.train.size());
   examples::describe(experiment, w);
-  experiment.setting("batch sizes", examples::list_of(batches));
+  experiment.setting("batch sizes", examples::listed(batches));
   experiment.setting("learning rates", "powers of 2, chosen by the steps of " + std::to_string(tuning_seeds) +
                                            " other runs; the grid grows until the best is inside");
   const std::vector<StepsCurve> curves =

@@ -153,7 +153,8 @@ int main(int argc, char** argv) try {
        .question = "What is a batch size worth where everything can be computed?",
        .summary = "Steps to a target against batch size on the noisy quadratic model, exactly, and a simulation.",
        .seeds = 12,
-       .quick_seeds = 6});
+       .quick_seeds = 6,
+       .takes = examples::Takes::none});
   if (experiment.help_shown()) return examples::ok;
   const NoisyQuadratic model;
   if (experiment.device() != "cpu" && experiment.device() != "auto") {

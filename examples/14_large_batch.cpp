@@ -6,6 +6,7 @@
 #include "common/classes.hpp"
 #include "common/experiment.hpp"
 #include "common/format.hpp"
+#include "common/interruptible_sweep.hpp"
 #include "common/on_device.hpp"
 #include "common/sharpness.hpp"
 
@@ -165,9 +166,11 @@ static void judge(examples::Experiment& experiment, const Task& task, const Foun
                  "points");
   experiment.fit("test accuracy, small less large batch, as many updates, rate x sqrt", "gap", left, examples::nan,
                  examples::nan, "points");
-  experiment.verdict("as many epochs: the large batch does worse on new data", format("by %.2f points", gap), gap > 0);
+  experiment.verdict("as many epochs: the large batch does worse on new data", format("by %.2f points", gap), gap > 0,
+                     experiment.usual_data());
   experiment.verdict("as many updates, and the rate x sqrt: less than half of the gap is left",
-                     format("%.2f of %.2f points", left, gap), left < gap / 2, !experiment.quick());
+                     format("%.2f of %.2f points", left, gap), left < gap / 2,
+                     !experiment.quick() && experiment.usual_data());
   bool sharper = true;
   std::string ratios;
   for (std::size_t k = 6; k < 9; ++k) {
@@ -179,12 +182,12 @@ static void judge(examples::Experiment& experiment, const Task& task, const Foun
   experiment.verdict(
       "as many epochs: the large batch ends where it is more than 3 times as sharp (box of 1e-3, of 5e-4, "
       "100 random directions)",
-      "times " + ratios, sharper);
+      "times " + ratios, sharper, experiment.usual_data());
   const double further =
       found.mean(small_batch, "distance from start") / found.mean(large_batch, "distance from start");
   experiment.fit("small / large batch, as many epochs: distance from the beginning", "ratio", further);
   experiment.verdict("as many epochs: the small batch gets further from where it began", format("times %.2f", further),
-                     further > 1.5);
+                     further > 1.5, experiment.usual_data());
   const auto per_epoch = [&](std::size_t batch) {
     return static_cast<double>((task.train.size() + batch - 1) / batch);
   };
@@ -192,17 +195,18 @@ static void judge(examples::Experiment& experiment, const Task& task, const Foun
   experiment.verdict(format("the adapted regime has the %.0f updates of the small batch", updates),
                      format("%.0f", found.mean(adapted, "updates")),
                      found.mean(adapted, "updates") == updates && found.mean(small_batch, "updates") == updates);
-  const double still_sharp = found.median(adapted, metrics[6]) / found.median(small_batch, metrics[6]);
+  const double sharp = found.median(large_batch, metrics[6]) / found.median(small_batch, metrics[6]),
+               still_sharp = found.median(adapted, metrics[6]) / found.median(small_batch, metrics[6]);
+  const char* const lacked = gap <= 0         ? "it lacked nothing"
+                             : left < gap / 2 ? "what it lacked were updates"
+                                              : "updates are not all that it lacked";
+  const bool sharp_and_good = gap <= 0 ? sharp > 3 : left < gap / 2 && still_sharp > 3;
   experiment.reading(
-      format("After as many epochs the large batch is %.2f points behind, %.2f times nearer to where it began, and its "
-             "minimum "
-             "is %.3g times as sharp. With as many updates, and the rate times the root of the ratio, %.2f points are "
-             "left: %s. "
-             "Its minimum is then %.3g times as sharp as that of the small batch: sharpness %s.",
-             gap, further, found.median(large_batch, metrics[6]) / found.median(small_batch, metrics[6]), left,
-             left < gap / 2 ? "what it lacked were updates" : "updates are not all that it lacked", still_sharp,
-             left < gap / 2 && still_sharp > 3 ? "by itself does not tell how well a network does on new data"
-                                               : "goes along with it"));
+      format("After as many epochs the large batch is %.2f points %s, %.2f times nearer to where it began, and its "
+             "minimum is %.3g times as sharp. With as many updates, and the rate times the root of the ratio, %.2f "
+             "points are left: %s. Its minimum is then %.3g times as sharp as that of the small batch: sharpness %s.",
+             std::abs(gap), gap < 0 ? "ahead" : "behind", further, sharp, left, lacked, still_sharp,
+             sharp_and_good ? "by itself does not tell how well a network does on new data" : "goes along with it"));
 }
 
 static void draw(examples::Experiment& experiment) {
@@ -225,15 +229,17 @@ int main(int argc, char** argv) try {
        .seeds = 3,
        .quick_seeds = 2});
   const bool quick = experiment.quick();
-  const std::size_t samples = experiment.arguments().number("--samples", quick ? 3'000 : 10'000, "to train on", 100);
+  const std::size_t most =
+      experiment.arguments().number("--samples", quick ? 3'000 : 10'000, "to train on; at most all there are", 100);
   const std::size_t epochs = experiment.arguments().number("--epochs", quick ? 20 : 30, "of the small batch");
   const std::size_t ratio = experiment.arguments().number("--ratio", 20, "of the large batch to the small one");
   if (experiment.help_shown()) return examples::ok;
-  mt::Split data = examples::classes_of(experiment.data(),
-                                        {.train = samples, .test = 5'000, .features = 30, .classes = 3, .hidden = 8});
-  if (samples > data.train.size()) {
-    throw examples::UsageError(format("--samples: there are only %zu", data.train.size()));
-  }
+  const mt::Split data =
+      examples::classes_of(experiment.data(), {.train = most, .test = 5'000, .features = 30, .classes = 3, .hidden = 8})
+          .parts;
+  // Whole large batches: short ones would be more updates than the small batch has.
+  std::size_t samples = std::min(most, data.train.size());
+  if (samples > 10 * ratio) samples -= samples % (10 * ratio);
   const std::size_t small = std::max<std::size_t>(samples / 10 / ratio, 1);
   const Task task{
       examples::some_of(data.train, samples, 1), data.test, small, small * ratio, epochs, 100, experiment.device()};
@@ -250,7 +256,7 @@ int main(int argc, char** argv) try {
   for (std::size_t i = 0; i < way_count; ++i) way_axis.push_back(static_cast<double>(i));
   for (std::size_t i = 0; i < experiment.seeds(); ++i) seeds.push_back(static_cast<double>(i));
   const mt::Grid grid({{"way", way_axis}, {"seed", seeds}});
-  const auto result = mt::run_sweep(
+  const auto result = examples::sweep_until_interrupt(
       grid, all_metrics(), [&](const mt::Point& p) { return run(task, ways[p.count("way")], p.count("seed")); },
       experiment.sweep_options("runs", examples::sweep_workers(task.device)));
   if (!result.complete()) return experiment.finish();
@@ -260,9 +266,6 @@ int main(int argc, char** argv) try {
   judge(experiment, task, found);
   draw(experiment);
   return experiment.finish();
-} catch (const examples::Interrupted&) {
-  std::printf("Interrupted. With --out DIR, the same command goes on from the last finished run.\n");
-  return examples::interrupted_code();
 } catch (const std::exception& error) {
   return examples::report(error);
 }

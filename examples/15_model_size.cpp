@@ -8,8 +8,8 @@
 #include <numeric>
 
 #include "common/allocated.hpp"
+#include "common/answers.hpp"
 #include "common/experiment.hpp"
-#include "common/find_data.hpp"
 #include "common/format.hpp"
 #include "common/medians.hpp"
 #include "common/on_device.hpp"
@@ -26,7 +26,7 @@ const std::vector<std::string> metrics{"parameters",  "flops_per_sample", "plann
 mt::Mlp model_of(const mt::Dataset& data, std::size_t depth, std::size_t width) {
   mt::Mlp model{.widths = {data.feature_columns()}, .init = mt::Init::he_normal};
   model.widths.insert(model.widths.end(), depth, width);
-  model.widths.push_back(data.classes());
+  model.widths.push_back(examples::outputs_for(data));
   return model;
 }
 
@@ -38,17 +38,17 @@ double training_flops(const mt::ModelDescription& model) {
 
 // From the widths alone, to hold the description of the model against: a Dense{m, n} has (m + 1)·n parameters and takes
 // 2·m·n operations, and its ReLU n.
-std::pair<double, double> by_formula(double features, double classes, double depth, double width) {
-  const double weights = features * width + (depth - 1) * width * width + width * classes;
-  const double parameters = weights + depth * width + classes;
+std::pair<double, double> by_formula(double features, double outputs, double depth, double width) {
+  const double weights = features * width + (depth - 1) * width * width + width * outputs;
+  const double parameters = weights + depth * width + outputs;
   return {parameters, 3 * (2 * weights + depth * width) - 2 * features * width};
 }
 
 // One model at one batch size: what it is, and the time of its steps, for about `seconds` of them. What decides a
 // verdict is the least time of its own, which the other programs of the machine have little part in.
-template <class Device>
-std::vector<double> measure(const Device& device, const mt::Dataset& all, std::size_t depth, std::size_t width,
-                            std::size_t batch, double seconds) {
+template <class Device, class Loss>
+std::vector<double> measure(const Device& device, const mt::Dataset& all, const Loss& loss, std::size_t depth,
+                            std::size_t width, std::size_t batch, double seconds) {
   const mt::Mlp model = model_of(all, depth, width);
   const mt::ModelDescription description = describe(model);
   const double flops = training_flops(description);
@@ -59,7 +59,6 @@ std::vector<double> measure(const Device& device, const mt::Dataset& all, std::s
   const mt::Dataset data = all.subset(std::move(samples));
 
   mt::TrainerOptions options{.batch_size = batch, .micro_batch_size = batch, .seed = 1};
-  const mt::SoftmaxCrossEntropy loss;
   const mt::Adam adam;
   const mt::MemoryPlan plan = mt::plan(model, loss, adam, options, device, size_of(data));
   const std::uint64_t before = std::is_same_v<Device, mt::Cpu> ? examples::allocated(device) : 0;
@@ -116,7 +115,7 @@ void judge_counts(Experiment& experiment, const mt::Dataset& data, const Series&
     const bool by_depth = series.varied == std::string("depth");
     const double size = grid[i][series.varied], fixed = static_cast<double>(series.fixed);
     const auto [parameters, flops] =
-        by_formula(static_cast<double>(data.feature_columns()), static_cast<double>(data.classes()),
+        by_formula(static_cast<double>(data.feature_columns()), static_cast<double>(examples::outputs_for(data)),
                    by_depth ? size : fixed, by_depth ? fixed : size);
     exact = exact && found.value(i, "parameters") == parameters && found.value(i, "flops_per_sample") == flops;
     const double planned = found.value(i, "planned_bytes");
@@ -186,8 +185,10 @@ bool sweep(Experiment& experiment, const mt::Dataset& data, const Series& series
       [&](const mt::Point& p) {
         return examples::on_device(experiment.device(), experiment.threads(), [&](const auto& device) {
           const std::size_t size = p.count(series.varied);
-          return measure(device, data, by_depth ? size : series.fixed, by_depth ? series.fixed : size,
-                         p.count("batch_size"), seconds);
+          return examples::with_loss(data, [&](const auto& loss) {
+            return measure(device, data, loss, by_depth ? size : series.fixed, by_depth ? series.fixed : size,
+                           p.count("batch_size"), seconds);
+          });
         });
       },
       experiment.sweep_options(series.varied, 1));
@@ -239,7 +240,8 @@ int main(int argc, char** argv) try {
                         {.name = "15_model_size",
                          .question = "What does a larger model cost?",
                          .summary = "Parameters, operations, memory and time against depth and width.",
-                         .threads = 1});
+                         .threads = 1,
+                         .takes = examples::Takes::any});
   const bool quick = experiment.quick();
   const auto depths =
       experiment.arguments().numbers("--depths", quick ? "1,2,4,8" : "1,2,4,8,16", "hidden layers, of 128");
@@ -252,8 +254,8 @@ int main(int argc, char** argv) try {
   const mt::Dataset data =
       experiment.data().empty()
           ? mt::synthetic_classification({.samples = 32'768, .features = 64, .classes = 10, .seed = 1})
-          : examples::load_images(experiment.data()).train;
-  experiment.setting("inputs and outputs", format("%zu, %zu", data.feature_columns(), data.classes()));
+          : examples::load_data(experiment.data()).parts.train;
+  experiment.setting("inputs and outputs", format("%zu, %zu", data.feature_columns(), examples::outputs_for(data)));
   experiment.setting("depths, of width 128", examples::listed(depths));
   experiment.setting("widths, of depth 2", examples::listed(widths));
   experiment.setting("batches", examples::listed(batches));

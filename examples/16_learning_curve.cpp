@@ -81,9 +81,9 @@ static void show_learning(examples::Experiment& experiment, const Values& sizes,
                    .theory = {curve}});
   experiment.verdict("test errors lie on a straight line in log-log: R2 > 0.95",
                      examples::format("R2 = %.4f, slope %.3f", line.r_squared, line.slope),
-                     line.r_squared > 0.95 && line.slope < 0);
+                     line.r_squared > 0.95 && line.slope < 0, experiment.usual_data());
   experiment.verdict("more data help at every step", examples::format("%.3f down to %.3f", mean.front(), mean.back()),
-                     std::ranges::is_sorted(mean, std::greater<>()));
+                     std::ranges::is_sorted(mean, std::greater<>()), experiment.usual_data());
   experiment.verdict("an exponent as of Hestness et al.: 0.07 to 0.5", examples::format("%.3f", -line.slope),
                      -line.slope >= 0.07 && -line.slope <= 0.5, false);
   experiment.reading(
@@ -178,17 +178,20 @@ int main(int argc, char** argv) try {
                                    .seeds = 5,
                                    .quick_seeds = 2});
   const bool quick = experiment.quick(), real = !experiment.data().empty();
-  const auto sizes = experiment.arguments().numbers(
-      "--sizes", quick ? "300,1000,3000,10000" : "300,600,1200,2500,5000,10000,20000,40000,60000", "training samples");
+  auto sizes = experiment.arguments().numbers(
+      "--sizes", quick ? "300,1000,3000,10000" : "300,600,1200,2500,5000,10000,20000,40000,60000",
+      "training samples; at most all there are");
   const Recipe recipe{.steps = experiment.arguments().number("--steps", quick ? 2000 : 12'000, "of every run"),
                       .rate = real ? 1e-3 : 2e-3};
   const std::size_t trials =
       experiment.arguments().number("--trials", quick ? 80 : 400, "of the least squares, by 20", 20);
   if (experiment.help_shown()) return examples::ok;
 
-  const mt::Split data = examples::classes_of(experiment.data(), {.train = quick ? 10'000u : 60'000u, .test = 10'000});
-  if (std::ranges::max(sizes) > data.train.size() || sizes.size() < 3) {
-    throw examples::UsageError("--sizes: wanted three or more, none above the " + std::to_string(data.train.size()) +
+  const mt::Split data =
+      examples::classes_of(experiment.data(), {.train = quick ? 10'000u : 60'000u, .test = 10'000}).parts;
+  sizes = examples::at_most(sizes, data.train.size());
+  if (sizes.size() < 3) {
+    throw examples::UsageError("--sizes: wanted three or more, of the " + std::to_string(data.train.size()) +
                                " samples that there are");
   }
   experiment.setting("network",

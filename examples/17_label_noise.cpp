@@ -110,9 +110,9 @@ static void show_noise(examples::Experiment& experiment, const Values& noise, co
   experiment.verdict(
       "test accuracy falls slowly to 60 % of wrong labels, then faster",
       examples::format("%.1f points from each 10 %% of noise up to 60 %%, %.1f from there on", 10 * before, 10 * after),
-      after > before);
+      after > before, experiment.usual_data());
   experiment.verdict("60 % of wrong labels cost less than 30 points of test accuracy",
-                     examples::format("%.3f to %.3f", at(0), at(0.6)), at(0) - at(0.6) < 0.3);
+                     examples::format("%.3f to %.3f", at(0), at(0.6)), at(0) - at(0.6) < 0.3, experiment.usual_data());
   experiment.verdict("training accuracy on the labels seen falls linearly: R2 > 0.98",
                      examples::format("R2 = %.4f, slope %.3f", r_squared, slope), r_squared > 0.98 && slope < 0);
   experiment.reading(
@@ -167,23 +167,26 @@ static void show_interaction(examples::Experiment& experiment, const Values& noi
   experiment.verdict(examples::format("at the rate %g, noise costs more at batch %.0f than at %.0f", rates[fast],
                                       batches[small], batches[large]),
                      examples::format("%.1f points against %.1f", 100 * small_loss, 100 * large_loss),
-                     small_loss > large_loss);
+                     small_loss > large_loss, experiment.usual_data());
   const double clean_rate = rates[best[small]], noisy_rate = rates[best[last * batches.size() + small]];
   experiment.verdict("noise makes the best rate of the smallest batch no larger",
                      examples::format("%g without, %g with %.0f %%", clean_rate, noisy_rate, 100 * noise[last]),
-                     noisy_rate <= clean_rate);
+                     noisy_rate <= clean_rate, experiment.usual_data());
   const auto largest = [&](std::size_t n) { return rates[best[n * batches.size() + large]]; };
   experiment.verdict("the best rate grows with the batch, at every noise",
                      examples::format("with %.0f %% noise from %g to %g", 100 * noise[last], noisy_rate, largest(last)),
                      largest(0) >= clean_rate && largest(last) >= noisy_rate, false);
-  experiment.reading(
-      examples::format("At the rate %g, going from no noise to %.0f %% costs %.1f points at batches of %.0f and %.1f "
-                       "at batches of %.0f: "
-                       "gradients of wrong labels point anywhere and cancel out in a large batch, as in Rolnick et al. "
-                       "A small batch gets the "
-                       "same by a smaller rate (%g instead of %g).",
-                       rates[fast], 100 * noise[last], 100 * small_loss, batches[small], 100 * large_loss,
-                       batches[large], noisy_rate, clean_rate));
+  std::string reading = examples::format(
+      "At the rate %g, going from no noise to %.0f %% costs %.1f points at batches of %.0f and %.1f at batches of %.0f",
+      rates[fast], 100 * noise[last], 100 * small_loss, batches[small], 100 * large_loss, batches[large]);
+  reading += small_loss > large_loss
+                 ? ": gradients of wrong labels point anywhere and cancel out in a large batch, as in Rolnick et al."
+                 : ".";
+  if (noisy_rate < clean_rate) {
+    reading +=
+        examples::format(" A small batch gets the same by a smaller rate (%g instead of %g).", noisy_rate, clean_rate);
+  }
+  experiment.reading(reading);
   for (const double p : noise) {
     const std::string text = examples::format("%g", p);
     experiment.plot({.file = "rate_and_batch_" + text,
@@ -206,13 +209,13 @@ int main(int argc, char** argv) try {
        .seeds = 3});
   const bool quick = experiment.quick();
   const std::size_t epochs = experiment.arguments().number("--epochs", 5, "of every run");
-  const std::size_t samples =
-      experiment.arguments().number("--samples", quick ? 6000 : 20'000, "to train on for batches and rates");
+  std::size_t samples = experiment.arguments().number("--samples", quick ? 6000 : 20'000,
+                                                      "to train on for batches and rates; at most all there are");
   if (experiment.help_shown()) return examples::ok;
 
-  const mt::Split data = examples::classes_of(experiment.data(), {.train = quick ? 10'000u : 60'000u, .test = 10'000});
-  if (samples > data.train.size())
-    throw examples::UsageError("--samples: there are " + std::to_string(data.train.size()));
+  const mt::Split data =
+      examples::classes_of(experiment.data(), {.train = quick ? 10'000u : 60'000u, .test = 10'000}).parts;
+  samples = std::min(samples, data.train.size());
   const mt::Split part{examples::some_of(data.train, samples, 1), data.test};
   experiment.setting("network", examples::format("%zu-128-%zu, SGD, rate falling to 0", data.train.feature_columns(),
                                                  data.train.classes()));

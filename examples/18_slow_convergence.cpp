@@ -185,7 +185,7 @@ int main(int argc, char** argv) try {
                    .most = experiment.arguments().number("--steps", quick ? 5000 : 10'000, "at most, with any rate")};
   if (experiment.help_shown()) return examples::ok;
 
-  const mt::Split data = examples::classes_of(experiment.data());
+  const mt::Split data = examples::classes_of(experiment.data()).parts;
   const mt::Dataset judges = examples::some_of(data.test, 1000, 1);
   const examples::KnownCurvature bowl(10, 30);
   experiment.setting("network", examples::format("%zu-128-%zu, SGD, batches of %zu", data.train.feature_columns(),

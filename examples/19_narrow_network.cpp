@@ -68,7 +68,7 @@ static void show(examples::Experiment& experiment, const Values& widths, const E
   experiment.verdict("training and test error move together: correlation > 0.95", examples::format("%.4f", together),
                      together > 0.95);
   experiment.verdict("where the network is too narrow, test error is within a quarter of the training error",
-                     examples::format("%.0f %% apart at most", 100 * gap), gap < 0.25);
+                     examples::format("%.0f %% apart at most", 100 * gap), gap < 0.25, experiment.usual_data());
   experiment.verdict("a clear threshold: half of that width errs twice as often as double of it",
                      examples::format("width %.0f; %.3f at %.0f, %.3f at %.0f", threshold, test[below], widths[below],
                                       test[above], widths[above]),
@@ -111,16 +111,16 @@ int main(int argc, char** argv) try {
                                    .question = "What does a network that is too narrow look like?",
                                    .summary = "Training and test error against the width.",
                                    .seeds = 3});
-  const bool real = !experiment.data().empty();
+  const bool images = experiment.kind() == examples::DataKind::images;
   const std::size_t epochs = experiment.arguments().number("--epochs",
-                                                           real                 ? 4
+                                                           images               ? 4
                                                            : experiment.quick() ? 20
                                                                                 : 40,
                                                            "passes over all of the data");
   if (experiment.help_shown()) return examples::ok;
 
-  const mt::Split data = examples::classes_of(experiment.data(), {.features = 20, .hidden = 16, .decay = 0});
-  const double rate = real ? 1e-3 : 5e-3;
+  const mt::Split data = examples::classes_of(experiment.data(), {.features = 20, .hidden = 16, .decay = 0}).parts;
+  const double rate = images ? 1e-3 : 5e-3;
   experiment.setting("network", examples::format("%zu-W-%zu, Adam, rate %g falling to 0, batches of 64",
                                                  data.train.feature_columns(), data.train.classes(), rate));
   experiment.setting("epochs", examples::format("%zu; ten times as many of a tenth of the data", epochs));

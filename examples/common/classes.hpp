@@ -1,10 +1,11 @@
 #pragma once
-// Data for experiments with classes: real images, or rows that a random network has sorted.
+// Data for experiments with classes: real ones, or rows that a random network has sorted.
 
 #include <minitrain/data/sample_random.hpp>
 #include <minitrain/data/split.hpp>
 
-#include "find_data.hpp"
+#include "real_data.hpp"
+#include "samples.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -64,16 +65,9 @@ inline minitrain::Split taught_classes(const TaughtOptions& o = {}) {
   return {all.subset({rows.begin(), border}), all.subset({border, rows.end()})};
 }
 
-/// The images in `folder` (Fashion-MNIST and its kin), or, where it is empty, taught_classes().
-inline minitrain::Split classes_of(const std::string& folder, const TaughtOptions& otherwise = {}) {
-  return folder.empty() ? taught_classes(otherwise) : load_images(folder);
-}
-
-/// `count` samples of the data drawn at random without replacement; those of a smaller count are the first of them.
-inline minitrain::Dataset some_of(const minitrain::Dataset& data, std::size_t count, std::uint64_t seed) {
-  std::vector<std::uint64_t> rows(count);
-  minitrain::Permutation(data.size(), seed, 0, minitrain::RandomPurpose::split).fill(0, rows);
-  return data.subset(std::move(rows));
+/// The data in `folder`, or, where it is empty, taught_classes().
+inline RealData classes_of(const std::string& folder, const TaughtOptions& otherwise = {}) {
+  return folder.empty() ? RealData{"synthetic", taught_classes(otherwise)} : load_data(folder);
 }
 
 }  // namespace examples

@@ -7,6 +7,7 @@
 
 #include "experiment.hpp"
 #include "format.hpp"
+#include "interruptible_sweep.hpp"
 
 namespace examples {
 

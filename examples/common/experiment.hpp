@@ -6,6 +6,7 @@
 #include "arguments.hpp"
 #include "output_folder.hpp"
 #include "progress.hpp"
+#include "real_data.hpp"
 #include "summary.hpp"
 
 #include <chrono>
@@ -19,12 +20,16 @@ namespace examples {
 
 inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
+/// What an experiment can be given as --data: sets with classes, also one with numbers to predict, or none.
+enum class Takes { classes, any, none };
+
 struct About {
   const char* name;      // "03_batch_size"
   const char* question;  // "How does training time vary with batch size?"
   const char* summary;   // first line of --help
   std::size_t seeds = 3, quick_seeds = 1;
   std::size_t threads = 0;  // unless --threads says otherwise; 0: all cores
+  Takes takes = Takes::classes;
 };
 
 /// An experiment asks for its options, says its settings, sweeps, and hands over what it found:
@@ -44,7 +49,7 @@ struct About {
 class Experiment {
  public:
   /// Throws UsageError.
-  Experiment(int argc, char** argv, const About& about) : arguments_(argc, argv, about.summary) {
+  Experiment(int argc, char** argv, const About& about) : arguments_(argc, argv, about.summary), takes_(about.takes) {
     summary_.name = about.name;
     summary_.question = about.question;
     summary_.command_line.assign(argv, argv + argc);
@@ -55,7 +60,9 @@ class Experiment {
     seeds_ = arguments_.number("--seeds", quick_ ? about.quick_seeds : about.seeds, "runs that differ in nothing else");
     threads_ = arguments_.number("--threads", about.threads, "of the processor; 0: all there are", 0);
     if (threads_ == 0) threads_ = core_count();
-    data_ = arguments_.text("--data", "DIR", "train on the Fashion-MNIST files there instead of synthetic data");
+    data_ = arguments_.text("--data", "DIR", data_help(takes_));
+    if (takes_ == Takes::none) data_.clear();
+    kind_ = find_kind(data_).value_or(DataKind::synthetic);
     out_ = arguments_.text("--out", "DIR",
                            "write results.csv and summary.json there, for tools/plot; the same "
                            "command goes on with what was interrupted");
@@ -66,9 +73,15 @@ class Experiment {
 
   /// For options of its own, before help_shown().
   Arguments& arguments() { return arguments_; }
-  /// When it was, there is nothing else to do. Throws UsageError for an option that nobody asked for.
+  /// When it was, there is nothing else to do. Throws UsageError for an option that nobody asked for, DataError for
+  /// data that are not there, or of which this experiment can make nothing.
   bool help_shown() {
     if (arguments_.help_shown()) return true;
+    if (kind_of(data_) == DataKind::housing && takes_ == Takes::classes) {
+      throw minitrain::DataError(minitrain::ErrorCode::unsupported,
+                                 data_ + ": " + summary_.name + " wants classes, found California housing, whose " +
+                                     "answers are numbers: give it Fashion-MNIST, MNIST or optdigits");
+    }
     listen_for_interrupt();
     return false;
   }
@@ -77,7 +90,11 @@ class Experiment {
   bool quick() const { return quick_; }
   std::size_t seeds() const { return seeds_; }
   std::size_t threads() const { return threads_; }
-  const std::string& data() const { return data_; }
+  const std::string& data() const { return data_; }  // empty: synthetic
+  DataKind kind() const { return kind_; }
+  /// Whether tolerances were chosen with such data. With others what is a matter of tolerance is told, and decides
+  /// nothing.
+  bool usual_data() const { return kind_ == DataKind::synthetic || kind_ == DataKind::images; }
   const std::string& out() const { return out_; }  // empty: nothing is written
 
   /// A row of the set-up table. All of them together say what the results are results of: before the first sweep.
@@ -146,6 +163,12 @@ class Experiment {
   }
 
  private:
+  static const char* data_help(Takes takes) {
+    return takes == Takes::none      ? "not read: this one makes its own data"
+           : takes == Takes::classes ? "train on Fashion-MNIST, MNIST or optdigits there instead of synthetic data"
+                                     : "train on Fashion-MNIST, MNIST, optdigits or California housing there instead "
+                                       "of synthetic data";
+  }
   void begin() {
     if (began_) return;
     setting("device", device_);
@@ -173,6 +196,8 @@ class Experiment {
 
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   Arguments arguments_;
+  Takes takes_;
+  DataKind kind_ = DataKind::synthetic;
   Summary summary_;
   Results results_;
   OutputFolder folder_;

@@ -4,10 +4,10 @@
 #include <minitrain/data/synthetic.hpp>
 #include <minitrain/trainer.hpp>
 
-#include "find_data.hpp"
+#include "answers.hpp"
+#include "real_data.hpp"
+#include "samples.hpp"
 
-#include <cstdint>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -15,8 +15,8 @@ namespace examples {
 
 /// A network, and what it is trained for.
 struct Net {
-  std::string name;
-  std::vector<std::size_t> widths;
+  std::string name{};
+  std::vector<std::size_t> widths{};
   bool classes = false, adam = true;
   float rate = 1e-3f;       // of learning, the same for every batch size
   double target = 0;        // loss on held-out data
@@ -24,31 +24,45 @@ struct Net {
   minitrain::Split data{};  // of the test data, what is looked at on that way
 };
 
-/// The images in `folder` are for the one that takes images; where it is empty, and for the others, data are synthetic.
-/// `quick`: fewer of them.
+inline constexpr std::size_t nets_hold_out = 2'000;
+
+/// Its synthetic data.
+inline minitrain::Split synthetic_for(const Net& net, std::size_t samples) {
+  const std::size_t features = net.widths.front(), all = samples + nets_hold_out;
+  const minitrain::Dataset data =
+      net.classes ? minitrain::synthetic_classification(
+                        {.samples = all, .features = features, .classes = net.widths.back(), .seed = 1})
+                  : minitrain::synthetic_regression({.samples = all, .features = features, .seed = 1});
+  return minitrain::split(data,
+                          {.test_fraction = static_cast<double>(nets_hold_out) / static_cast<double>(all), .seed = 1});
+}
+
+/// Real data in `folder` are for the nets that they suit: classes for the last one, house values for the first two.
+/// Where it is empty, and for the others, data are synthetic. `quick`: fewer of them.
 inline std::vector<Net> nets(const std::string& folder, bool quick) {
-  std::vector<Net> all{
-      {.name = "10-1, SGD", .widths = {10, 1}, .adam = false, .rate = 0.03f, .target = 0.28},
-      {.name = "10-64-1, Adam", .widths = {10, 64, 1}, .target = 0.01, .epochs = 60},
-      {.name = "100-16-2, Adam", .widths = {100, 16, 2}, .classes = true, .target = 0.02, .epochs = 40},
-      {.name = "784-128-10, Adam", .widths = {784, 128, 10}, .classes = true, .target = 0.6}};
-  constexpr std::size_t held_out = 2'000;
+  std::vector<Net> all{{.widths = {10, 1}, .adam = false, .rate = 0.03f, .target = 0.28},
+                       {.widths = {10, 64, 1}, .target = 0.01, .epochs = 60},
+                       {.widths = {100, 16, 2}, .classes = true, .target = 0.02, .epochs = 40},
+                       {.widths = {784, 128, 10}, .classes = true, .target = 0.6}};
+  const DataKind kind = kind_of(folder);
+  minitrain::Split real;
+  if (kind != DataKind::synthetic)
+    real = load_data(folder).parts, real.test = samples_from(real.test, 0, nets_hold_out);
   for (Net& net : all) {
-    const std::size_t features = net.widths.front(), samples = features < 784 ? 100'000 : quick ? 5'000 : 20'000;
-    if (features == 784 && !folder.empty()) {
-      net.data = load_images(folder);
-      std::vector<std::uint64_t> first(held_out);
-      std::iota(first.begin(), first.end(), std::uint64_t{0});
-      net.data.test = net.data.test.subset(first);
-      continue;
+    const bool last = &net == &all.back();
+    if (kind == DataKind::housing ? !net.classes : kind != DataKind::synthetic && last) {
+      net.data = real;
+      net.widths.front() = real.train.feature_columns(), net.widths.back() = outputs_for(real.train);
+    } else {
+      net.data = synthetic_for(net, !last ? 100'000 : quick ? 5'000 : 20'000);
     }
-    const minitrain::Dataset data =
-        net.classes
-            ? minitrain::synthetic_classification(
-                  {.samples = samples + held_out, .features = features, .classes = net.widths.back(), .seed = 1})
-            : minitrain::synthetic_regression({.samples = samples + held_out, .features = features, .seed = 1});
-    const double share = static_cast<double>(held_out) / static_cast<double>(samples + held_out);
-    net.data = minitrain::split(data, {.test_fraction = share, .seed = 1});
+    for (const std::size_t width : net.widths) net.name += (net.name.empty() ? "" : "-") + std::to_string(width);
+    net.name += net.adam ? ", Adam" : ", SGD";
+  }
+  if (kind == DataKind::optdigits) all.back().target = 0.2, all.back().epochs = 60;
+  if (kind == DataKind::housing) {
+    all[0].rate = 0.003f, all[0].target = 0.5;
+    all[1].target = 0.35;
   }
   return all;
 }

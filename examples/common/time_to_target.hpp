@@ -6,26 +6,17 @@
 #include <minitrain/data/synthetic.hpp>
 #include <minitrain/trainer.hpp>
 
+#include <bit>
 #include <map>
 #include <numeric>
 
 #include "experiment.hpp"
-#include "find_data.hpp"
 #include "format.hpp"
 #include "interrupt.hpp"
+#include "interruptible_sweep.hpp"
+#include "samples.hpp"
 
 namespace examples {
-
-/// run_sweep() of a function that may throw Interrupted: the result is not complete() then.
-template <class F>
-minitrain::SweepResult sweep_until_interrupt(const minitrain::Grid& grid, const std::vector<std::string>& metrics,
-                                             F&& f, const minitrain::SweepOptions& options) {
-  try {
-    return minitrain::run_sweep(grid, metrics, f, options);
-  } catch (const Interrupted&) {
-    return {metrics, std::vector<std::vector<double>>(grid.size())};
-  }
-}
 
 /// A network inputs-hidden-classes, what it learns from, and when it has learned enough.
 struct Workload {
@@ -37,13 +28,10 @@ struct Workload {
   double step_limit = 1e9;  // optimizer steps after which it does, too
 };
 
-/// The first `count` samples and the next `held_out`, of numbers that stay where they are. A training set that is a
-/// multiple of every batch size has no short batches, whose noise would be that of another size.
+/// The first `count` samples and the next `held_out`. A training set that is a multiple of every batch size has no
+/// short batches, whose noise would be that of another size.
 inline minitrain::Split first_and_next(const minitrain::Dataset& data, std::size_t count, std::size_t held_out) {
-  std::vector<std::uint64_t> numbers(count), next(held_out);
-  std::iota(numbers.begin(), numbers.end(), 0);
-  std::iota(next.begin(), next.end(), count);
-  return {data.subset(std::move(numbers)), data.subset(std::move(next))};
+  return {samples_from(data, 0, count), samples_from(data, count, held_out)};
 }
 
 /// Overlapping clusters in directions of very different scales, 2^(-j/4) for feature j, as real data has them: without
@@ -58,21 +46,22 @@ inline minitrain::Dataset scaled_clusters(std::size_t samples, std::size_t featu
   return minitrain::Dataset(std::move(parts));
 }
 
-/// Fashion-MNIST in `folder`, learned by 784-32-10; where none is named, synthetic clusters by 24-32-8.
+/// The data in `folder`, such as images learned by 784-32-10; where none is named, synthetic clusters by 24-32-8.
 inline Workload workload(const std::string& folder) {
   if (!folder.empty()) {
-    const minitrain::Split parts = first_and_next(load_folder(folder).train, 57'344, 2'048);
-    return {"Fashion-MNIST", parts.train, parts.test, 32, 0.45, 40};
+    const RealData data = load_data(folder);
+    const minitrain::Dataset& all = data.parts.train;
+    if (all.size() >= 57'344 + 2'048) {
+      const minitrain::Split parts = first_and_next(all, 57'344, 2'048);
+      return {data.name, parts.train, parts.test, 32, 0.45, 40};
+    }
+    want_samples(all, 64);
+    const std::size_t count = std::bit_floor(2 * all.size() / 3);
+    const minitrain::Split parts = first_and_next(all, count, all.size() - count);
+    return {data.name, parts.train, parts.test, 32, 0.3, 200};
   }
   const minitrain::Split parts = first_and_next(scaled_clusters(16'384 + 2'048, 24, 8), 16'384, 2'048);
   return {"synthetic clusters", parts.train, parts.test, 32, 0.3, 60};
-}
-
-/// "1, 2, 4"
-inline std::string list_of(const std::vector<std::size_t>& numbers) {
-  std::string text;
-  for (const std::size_t number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);
-  return text;
 }
 
 /// The rows of the set-up table that say what w is.
