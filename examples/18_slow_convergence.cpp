@@ -141,7 +141,7 @@ static void show_rates(examples::Experiment& experiment, const Values& rates, co
     }
     std::printf("\n");
   }
-  if (best == rates.size()) return experiment.verdict("some rate arrives", "none does", false);
+  if (best == rates.size()) return experiment.verdict("some rate arrives", "none does", false, experiment.usual_data());
   for (std::size_t r = 0; r < best; ++r) {
     if (!std::isnan(steps[r]) && rates[r] <= rates[best] / 8)
       slow_rates.push_back(rates[r]), slow_steps.push_back(steps[r]);
@@ -150,14 +150,16 @@ static void show_rates(examples::Experiment& experiment, const Values& rates, co
     const mt::LogLine line = mt::fit_log_log(slow_rates, slow_steps);
     experiment.fit("steps against rates below an eighth of the best, log-log", "slope", line.slope);
     experiment.verdict("steps grow as 1/rate below an eighth of the best rate: slope -1 +- 0.2",
-                       examples::format("%.3f", line.slope), std::abs(line.slope + 1) < 0.2);
+                       examples::format("%.3f", line.slope), std::abs(line.slope + 1) < 0.2, experiment.usual_data());
   } else {
-    experiment.verdict("two rates below an eighth of the best arrive", "fewer", false);
+    experiment.verdict("two rates below an eighth of the best arrive", "fewer", false, experiment.usual_data());
   }
   experiment.verdict(examples::format("a tiny rate, %g, does not arrive in %zu steps", rates[0], rules.most),
-                     examples::format("%zu of %zu arrive", arrived[0], seeds), arrived[0] == 0);
+                     examples::format("%zu of %zu arrive", arrived[0], seeds), arrived[0] == 0,
+                     experiment.usual_data());
   experiment.verdict(examples::format("nor does a huge one, %g", rates.back()),
-                     examples::format("%zu of %zu arrive", arrived.back(), seeds), arrived.back() == 0);
+                     examples::format("%zu of %zu arrive", arrived.back(), seeds), arrived.back() == 0,
+                     experiment.usual_data());
   experiment.reading(
       examples::format("The best rate, %g, takes %.0f steps; one %.0f times smaller takes %.0f. The product of steps "
                        "and rate is what stays: a tiny "

@@ -92,9 +92,9 @@ class Experiment {
   std::size_t threads() const { return threads_; }
   const std::string& data() const { return data_; }  // empty: synthetic
   DataKind kind() const { return kind_; }
-  /// Whether tolerances were chosen with such data. With others what is a matter of tolerance is told, and decides
-  /// nothing.
-  bool usual_data() const { return kind_ == DataKind::synthetic || kind_ == DataKind::images; }
+  /// Whether tolerances were chosen with such data: images, or, also for --quick, synthetic ones. With others what is a
+  /// matter of tolerance is told, and decides nothing.
+  bool usual_data() const { return kind_ == DataKind::synthetic || (kind_ == DataKind::images && !quick_); }
   const std::string& out() const { return out_; }  // empty: nothing is written
 
   /// A row of the set-up table. All of them together say what the results are results of: before the first sweep.
