@@ -1,4 +1,5 @@
 # Sourced by tools/test, tools/demo and tools/experiments: sees what is missing and installs it, by Debian's package names.
+# Below it is what the last two have in common: where things are, data, building.
 
 has_header() { echo "#include <$1>" | g++ -E -x c++ - -o /dev/null; }
 
@@ -62,12 +63,32 @@ install_missing() {
   done
 }
 
+# in_project PATH: where that file of the project is, seen from the current folder where it is below.
+in_project() { realpath -ms --relative-base="$PWD" "$(dirname "${BASH_SOURCE[0]}")/../$1"; }
+
+# data_kind FOLDER: what the examples find there: images, optdigits or housing. Says what is wrong and fails, as they would,
+# with 3: before an hour of compiling.
+data_kind() {
+  if [ -r "$1/train-images-idx3-ubyte" ] || [ -r "$1/train-images-idx3-ubyte.gz" ]; then
+    echo images
+  elif [ -r "$1/optdigits.tra" ]; then
+    echo optdigits
+  elif [ -r "$1/housing.csv" ]; then
+    echo housing
+  else
+    local why="there is no such folder"
+    [ ! -d "$1" ] || why="it holds no files of Fashion-MNIST, MNIST, optdigits or California housing"
+    echo "error: --data $1: $why: tools/fetch_data --help says where to get them, and checks them" >&2
+    return 3
+  fi
+}
+
 # build_examples FOLDER TARGET...: configures the project there and builds these programs, quick ones, without nvcc.
 build_examples() {
   local folder=$1
   shift
   mkdir -p "$folder"
-  cmake -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMINITRAIN_BUILD_TESTS=OFF -DMINITRAIN_BUILD_BENCHMARKS=OFF \
-    -DMINITRAIN_CUDA=OFF >"$folder/configure.log" || { cat "$folder/configure.log" && return 1; }
+  cmake -S "$(in_project .)" -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMINITRAIN_BUILD_TESTS=OFF \
+    -DMINITRAIN_BUILD_BENCHMARKS=OFF -DMINITRAIN_CUDA=OFF >"$folder/configure.log" || { cat "$folder/configure.log" && return 1; }
   cmake --build "$folder" --parallel --target "$@"
 }

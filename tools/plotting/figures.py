@@ -1,10 +1,13 @@
 """Pictures of plots: PNG and SVG by matplotlib, else by gnuplot, else text."""
 
 import math
+import os
 import re
 import shutil
 import subprocess
 import textwrap
+
+from .results import Bad
 
 matplotlib = pyplot = ticker = None  # until load()
 
@@ -207,26 +210,42 @@ def quoted(text):
     return '"' + re.sub(r'[\\"`\n]', " ", text) + '"'
 
 
+def not_reached(series, x_log, ends, y_log):
+    """Where the marks are of points that no run got to: near the top, as matplotlib has them. [(line, x, y)]"""
+    low, high = ends
+    top = low * (high / low) ** 0.975 if y_log else low + 0.975 * (high - low)
+    return [(i, x, top) for i, one in enumerate(series) for x, m in one.points if not m.reached and (x > 0 or not x_log)]
+
+
 def draw_gnuplot(plot, series, stem):
+    ends = limits(series, plot["theory"], plot["y_log"]) or (0.1, 1)
     script = [f"set title {quoted(plot['title'])} noenhanced", f"set xlabel {quoted(plot['x_label'])} noenhanced",
               f"set ylabel {quoted(plot['y_label'])} noenhanced", "set grid", "set key above noenhanced"]
     script += ["set logscale x"] * plot["x_log"] + ["set logscale y"] * plot["y_log"]
+    script.append(f"set yrange [{ends[0]}:{ends[1]}]")
     parts = []
     for i, one in enumerate(series):
         points = [f"{x} {m.middle} {m.low} {m.high}" for x, m in one.points if math.isfinite(m.middle)]
         if points:
             script += [f"$data{i} << EOD", *points, "EOD"]
             how = "yerrorlines" if plot["lines"] else "yerrorbars"
-            parts.append(f"$data{i} using 1:2:3:4 with {how} pointtype 7 title {quoted(one.label)}")
+            parts.append(f"$data{i} using 1:2:3:4 with {how} linecolor {i + 1} pointtype 7 title {quoted(one.label)}")
     for i, curve in enumerate(plot["theory"]):
         points = [f"{x} {y}" for x, y in zip(numbers(curve["x"]), numbers(curve["y"])) if math.isfinite(y)]
         if points:
             script += [f"$theory{i} << EOD", *points, "EOD"]
             parts.append(f"$theory{i} with lines dashtype 2 title {quoted(curve['label'])}")
+    crosses = not_reached(series, plot["x_log"], ends, plot["y_log"])
+    if crosses:
+        script += ["$crosses << EOD", *(f"{x} {y} {i + 1}" for i, x, y in crosses), "EOD"]
+        parts += ["$crosses using 1:2:3 with points pointtype 2 linecolor variable notitle",
+                  'NaN with points pointtype 2 linecolor black title "not reached"']
     for ending, terminal in (("png", "pngcairo size 800,600"), ("svg", "svg size 540,400")):
         lines = [f"set terminal {terminal}", f"set output {quoted(stem + '.' + ending)}", *script]
-        subprocess.run(["gnuplot"], input="\n".join(lines) + "\nplot " + ", ".join(parts or ["NaN"]) + "\n", text=True,
-                       check=True)
+        done = subprocess.run(["gnuplot"], input="\n".join(lines) + "\nplot " + ", ".join(parts or ["NaN"]) + "\n", text=True,
+                              stderr=subprocess.PIPE)
+        if done.returncode:
+            raise Bad(f"{stem}.{ending}: gnuplot cannot draw it: {' '.join(done.stderr.split())}")
     return [f"{stem}.png", f"{stem}.svg"]
 
 
@@ -243,6 +262,8 @@ def as_text(plot, series):
 
 def draw(plot, series, stem):
     """Draws STEM.png and STEM.svg, or writes STEM.txt where nothing can draw. Returns the files."""
+    if not os.path.isdir(os.path.dirname(stem) or "."):
+        raise Bad(f"{os.path.dirname(stem)}: there is no such folder to draw in")
     if pyplot or load():
         return draw_matplotlib(plot, series, stem)
     if shutil.which("gnuplot"):

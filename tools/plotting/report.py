@@ -32,6 +32,7 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; bo
 thead th { white-space: nowrap; }
 th[colspan] { padding-top: .9rem; }
 td.number, th.number { text-align: right; white-space: nowrap; }
+b.bad { color: var(--bad); }
 ul.verdicts { list-style: none; padding: 0; }
 ul.verdicts li { padding: .45rem .8rem; margin: .4rem 0; background: var(--box); border-left: 4px solid var(--good); }
 ul.verdicts li.fails { border-color: var(--bad); }
@@ -196,13 +197,22 @@ def report(summary, results, pictures):
     return document(f"{summary['name']}: {summary['question']}", "\n".join(body))
 
 
+def held_of(verdicts):
+    """"4 of 5", with the failures marked: of those that decide nothing one may be not seen, and all is well."""
+    words = [f"{sum(verdict['holds'] for verdict in verdicts)} of {len(verdicts)}"]
+    missing = [verdict["decides"] for verdict in verdicts if not verdict["holds"]]
+    if any(missing):
+        words.append(f'<b class="bad">{sum(missing)} failed</b>')
+    if not all(missing):
+        words.append(f'<span class="soft">{missing.count(False)} not seen</span>')
+    return "<br>".join(words)
+
+
 def index(entries):
     """A page that links reports: [(link, summary)]."""
     rows = []
     for link, summary in entries:
-        verdicts = summary["verdicts"]
-        held = f"{sum(verdict['holds'] for verdict in verdicts)} of {len(verdicts)}"
         rows.append([f'<a href="{text(link)}">{text(summary["question"])}</a><br><span class="soft">{text(summary["name"])}'
-                     "</span>", held, shown(summary.get("seconds") or 0.0)])
+                     "</span>", held_of(summary["verdicts"]), shown(summary.get("seconds") or 0.0)])
     body = "<h1>Experiments</h1>\n" + rows_table(["question", "expectations that hold", "seconds"], rows)
     return document("Experiments", body)
