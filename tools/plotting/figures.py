@@ -1,7 +1,6 @@
 """Pictures of plots: PNG and SVG by matplotlib, else by gnuplot, else text."""
 
 import math
-import os
 import re
 import shutil
 import subprocess
@@ -241,11 +240,12 @@ def draw_gnuplot(plot, series, stem):
         parts += ["$crosses using 1:2:3 with points pointtype 2 linecolor variable notitle",
                   'NaN with points pointtype 2 linecolor black title "not reached"']
     for ending, terminal in (("png", "pngcairo size 800,600"), ("svg", "svg size 540,400")):
-        lines = [f"set terminal {terminal}", f"set output {quoted(stem + '.' + ending)}", *script]
-        done = subprocess.run(["gnuplot"], input="\n".join(lines) + "\nplot " + ", ".join(parts or ["NaN"]) + "\n", text=True,
-                              stderr=subprocess.PIPE)
+        lines = [f"set terminal {terminal}", *script, "plot " + ", ".join(parts or ["NaN"]), ""]
+        done = subprocess.run(["gnuplot"], input="\n".join(lines).encode(), capture_output=True)
         if done.returncode:
-            raise Bad(f"{stem}.{ending}: gnuplot cannot draw it: {' '.join(done.stderr.split())}")
+            raise Bad(f"{stem}.{ending}: gnuplot cannot draw it: {' '.join(done.stderr.decode().split())}")
+        with open(f"{stem}.{ending}", "wb") as file:
+            file.write(done.stdout)
     return [f"{stem}.png", f"{stem}.svg"]
 
 
@@ -262,8 +262,6 @@ def as_text(plot, series):
 
 def draw(plot, series, stem):
     """Draws STEM.png and STEM.svg, or writes STEM.txt where nothing can draw. Returns the files."""
-    if not os.path.isdir(os.path.dirname(stem) or "."):
-        raise Bad(f"{os.path.dirname(stem)}: there is no such folder to draw in")
     if pyplot or load():
         return draw_matplotlib(plot, series, stem)
     if shutil.which("gnuplot"):
