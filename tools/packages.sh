@@ -66,8 +66,8 @@ install_missing() {
 # in_project PATH: where that file of the project is, seen from the current folder where it is below.
 in_project() { realpath -ms --relative-base="$PWD" "$(dirname "${BASH_SOURCE[0]}")/../$1"; }
 
-# data_kind FOLDER: what the examples find there: images, optdigits or housing. Says what is wrong and fails, as they would,
-# with 3: before an hour of compiling.
+# data_kind FOLDER: what the examples find there: images, optdigits or housing. Says what is wrong and fails with 3, as
+# they would, but before anything is compiled.
 data_kind() {
   if [ -r "$1/train-images-idx3-ubyte" ] || [ -r "$1/train-images-idx3-ubyte.gz" ]; then
     echo images
