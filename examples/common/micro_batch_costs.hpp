@@ -109,7 +109,8 @@ inline void judge_times(Experiment& experiment, const minitrain::Grid& grid, con
                                     batch, fit.r_squared));
   }
   experiment.verdict("micro-batches of one sample take longer than the undivided batch",
-                     format("%.0f us against %.0f us a step", slowest, fastest), slowest > fastest);
+                     format("%.0f us against %.0f us a step, by the fastest of a round", slowest, fastest),
+                     slowest > fastest);
   experiment.plot({.file = "step_time",
                    .title = "Time of an optimizer step against the micro-batch",
                    .x = "micro_batch",
