@@ -115,14 +115,23 @@ static void show_noise(examples::Experiment& experiment, const Values& noise, co
                      examples::format("%.3f to %.3f", at(0), at(0.6)), at(0) - at(0.6) < 0.3, experiment.usual_data());
   experiment.verdict("training accuracy on the labels seen falls linearly: R2 > 0.98",
                      examples::format("R2 = %.4f, slope %.3f", r_squared, slope), r_squared > 0.98 && slope < 0);
-  experiment.reading(
-      examples::format("With every second label wrong the test accuracy is still %.1f %%, with 60 %% %.1f %%, with 80 "
-                       "%% %.1f %%; without noise it is %.1f %%. On the labels seen, accuracy is at most %.1f points "
-                       "from what the right answers alone explain%s.",
-                       100 * at(0.5), 100 * at(0.6), 100 * at(0.8), 100 * at(0), 100 * std::abs(departure),
-                       std::abs(departure) < 0.01 ? ": what is beyond that has been learned by heart"
-                       : departure > 0            ? ", and above it: so much has been learned by heart"
-                                                  : ", and below it"));
+  std::string reading = examples::format(
+      "With every second label wrong the test accuracy is still %.1f %%, with 60 %% %.1f %%, with 80 %% %.1f %%; "
+      "without "
+      "noise it is %.1f %%. On the labels seen, accuracy is ",
+      100 * at(0.5), 100 * at(0.6), 100 * at(0.8), 100 * at(0));
+  const double points = 100 * std::abs(departure);
+  if (points < 1) {
+    reading += examples::format(
+        "at most %.1f points from what the right answers alone explain: what is beyond that has "
+        "been learned by heart.",
+        points);
+  } else {
+    reading +=
+        examples::format("up to %.1f points %s what the right answers alone explain%s.", points,
+                         departure > 0 ? "above" : "below", departure > 0 ? ": so much has been learned by heart" : "");
+  }
+  experiment.reading(reading);
   experiment.plot({.file = "test_accuracy",
                    .title = "Test accuracy against wrong labels",
                    .x = "noise",
