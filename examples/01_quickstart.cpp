@@ -45,7 +45,7 @@ int main(int argc, char** argv) try {
   copy.load_weights(path);
   const bool same = copy.predict(test) == trainer.predict(test);
   std::printf("weights in %s give %s predictions\n", path.c_str(), same ? "the same" : "other");
-  return same ? examples::ok : examples::run_failed;
+  return examples::printed(same ? examples::ok : examples::run_failed);
 } catch (const std::exception& error) {
   return examples::report(error);
 }

@@ -83,6 +83,7 @@ int main(int argc, char** argv) try {
   show_confusion(test, trainer.predict(test));
   std::printf("\n%zu steps in %.2f s; test accuracy %.4f\n", history.steps(), history.seconds(),
               history.epochs.back().validation.accuracy);
+  return examples::printed(examples::ok);
 } catch (const std::exception& error) {
   return examples::report(error);
 }

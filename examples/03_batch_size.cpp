@@ -7,6 +7,7 @@
 #include <minitrain/with_device.hpp>
 
 #include "common/experiment.hpp"
+#include "common/format.hpp"
 #include "common/nets.hpp"
 
 namespace mt = minitrain;
@@ -55,14 +56,19 @@ std::vector<double> time_to_target(const Net& net, const Device& device, std::si
   return reached;
 }
 
-// Points {round, net, batch size}, in every second round backwards. Batches larger than the data are left out.
+// Those of the batch sizes that a net has samples for: larger ones would all be the whole of its data.
+static std::vector<std::size_t> batches_for(const Net& net, std::vector<std::size_t> batches) {
+  std::erase_if(batches, [&](std::size_t batch) { return batch > net.data.train.size(); });
+  return batches;
+}
+
+// Points {round, net, batch size}, in every second round backwards.
 static mt::Grid rounds_of(const std::vector<Net>& all, const std::vector<std::size_t>& batches, std::size_t rounds) {
   std::vector<std::vector<double>> points;
   for (std::size_t round = 0; round < rounds; ++round) {
     std::vector<std::vector<double>> one;
     for (std::size_t net = 0; net < all.size(); ++net) {
-      for (const std::size_t batch : batches) {
-        if (batch > all[net].data.train.size()) continue;
+      for (const std::size_t batch : batches_for(all[net], batches)) {
         one.push_back({static_cast<double>(round), static_cast<double>(net), static_cast<double>(batch)});
       }
     }
@@ -77,8 +83,7 @@ template <class Device>
 void show_estimates(const std::vector<Net>& all, const std::vector<std::size_t>& batches, const Device& device) {
   std::printf("%-18s %6s %8s %10s %10s %12s\n", "net", "batch", "steps", "us/step", "s/epoch", "memory, MB");
   for (const Net& net : all) {
-    for (const std::size_t batch : batches) {
-      if (batch > net.data.train.size()) continue;
+    for (const std::size_t batch : batches_for(net, batches)) {
       const mt::Estimate e = examples::with_parts(net, [&](const auto&... parts) {
         return mt::estimate(net.data.train, parts..., {.epochs = 1, .batch_size = batch}, device);
       });
@@ -162,7 +167,11 @@ static examples::Curve judge_time(examples::Experiment& experiment, const std::v
   experiment.verdict(net.name + ": the largest batch trains more samples per second than the smallest",
                      text("%.3g times as many", gain), gain > 1);
   const double half = fit.half_batch();
-  if (half > 0) {
+  if (!(fit.r_squared > 0.98)) {
+    experiment.reading(net.name + text(": the times of steps do not follow t0 + B/r (R² = %.3g), so what a step costs "
+                                       "whatever its size is not seen.",
+                                       fit.r_squared));
+  } else if (fit.t0 > 0 && fit.r > 0) {
     experiment.reading(
         text("%s: a step costs %.3g µs whatever its size, and what its samples take at %.3g million a second. "
              "A batch of B_half = %.3g reaches half of that throughput, one of %.3g reaches 90 %%.",
@@ -180,8 +189,9 @@ static void judge_target(examples::Experiment& experiment, const std::vector<Net
   std::size_t quickest = 0;
   double best = 0;
   std::string never;
-  for (const std::size_t batch : batches) {
-    if (batch > net.data.train.size()) continue;
+  const std::vector<std::size_t> tried = batches_for(net, batches);
+  if (tried.empty()) return;
+  for (const std::size_t batch : tried) {
     const std::vector<double> seconds = values_at(grid, result, "target_s", which, batch);
     if (seconds.empty()) {
       never += (never.empty() ? "" : ", ") + std::to_string(batch);
@@ -262,15 +272,27 @@ int main(int argc, char** argv) try {
     experiment.setting(net.name, text("%zu samples, learning rate %g, target %g within %zu epochs",
                                       net.data.train.size(), static_cast<double>(net.rate), net.target, net.epochs));
   }
-  std::string list;
-  for (const std::size_t batch : batches) list += (list.empty() ? "" : ", ") + std::to_string(batch);
-  experiment.setting("batch sizes", list);
+  experiment.setting("batch sizes", examples::listed(batches));
+  std::size_t most = 0;
+  for (const Net& net : all) most = std::max(most, net.data.train.size());
+  if (batches.front() > most) {
+    throw examples::UsageError("--batches: all of them are more than there are samples to train on, at most " +
+                               std::to_string(most));
+  }
+  for (const Net& net : all) {
+    std::vector<std::size_t> larger = batches;
+    std::erase_if(larger, [&](std::size_t batch) { return batch <= net.data.train.size(); });
+    if (larger.empty()) continue;
+    const std::string why = examples::listed(larger) + text(": more than its %zu samples", net.data.train.size());
+    experiment.setting("not tried with " + net.name, why);
+    if (dry_run) std::printf("%s: not tried with batches of %s\n", net.name.c_str(), why.c_str());
+  }
   experiment.setting("rounds", std::to_string(rounds));
   experiment.setting("threads", std::to_string(experiment.threads()));
   const auto work = [&](const auto& device) -> int {
     if (!dry_run) return run(experiment, device, all, batches, rounds);
     show_estimates(all, batches, device);
-    return examples::ok;
+    return examples::printed(examples::ok);
   };
   if (experiment.device() == "cpu") return work(mt::Cpu{{.threads = experiment.threads()}});
   return mt::with_device(experiment.device(), work);

@@ -245,7 +245,7 @@ int main(int argc, char** argv) try {
       "own.\nPages of files are the system's to take back. Blocks give them back by themselves; but the system maps up "
       "to 2 MiB\naround a page that is touched, which is much of a small file.\n",
       noise * noise, static_cast<double>(task.memory) / mega);
-  if (whole > tried) return examples::ok;
+  if (whole > tried) return examples::printed(examples::ok);
   if (whole > task.memory) {
     if (const int code = try_whole(task); code != examples::ok) return code;
   }
@@ -259,7 +259,7 @@ int main(int argc, char** argv) try {
     std::printf("Mixed by blocks, the last loss differs by %.6f; between seeds it does by up to %.6f.\n", difference,
                 seeds);
   }
-  return same ? examples::ok : examples::run_failed;
+  return examples::printed(same ? examples::ok : examples::run_failed);
 } catch (const std::exception& error) {
   return examples::report(error);
 }

@@ -111,7 +111,8 @@ static bool refuses_all(const Task& task, std::uint64_t count) {
 
 static void show(examples::Experiment& experiment, const Task& task, const mt::Grid& grid,
                  const mt::SweepResult& result) {
-  double most = 0, least = 0, most_whole = 0, least_whole = 0, accuracy = 1, rate = 0;
+  double most = 0, least = 0, most_whole = 0, least_whole = 0, accuracy = 1;
+  std::vector<double> rates;  // of all images streamed, one of each seed
   std::uint64_t fewest = 0, all = 0;
   bool same = true, compared = false;
   for (std::size_t i = 0; i < grid.size(); ++i) {
@@ -143,7 +144,8 @@ static void show(examples::Experiment& experiment, const Task& task, const mt::G
     const bool in_memory = static_cast<Way>(grid[i].count("way")) == whole;
     if (!in_memory) most = std::max(most, own);
     if (count == all) accuracy = std::min(accuracy, result.value(i, "accuracy"));
-    if (count == all && static_cast<Way>(grid[i].count("way")) == streamed) rate = result.value(i, "images_per_s");
+    if (count == all && static_cast<Way>(grid[i].count("way")) == streamed)
+      rates.push_back(result.value(i, "images_per_s"));
     if (count == fewest && !in_memory) least = std::max(least, own);
     if (count == all && in_memory) most_whole = own;
     if (count == fewest && in_memory) least_whole = own;
@@ -169,6 +171,7 @@ static void show(examples::Experiment& experiment, const Task& task, const mt::G
     experiment.verdict("streamed by samples, the test loss is that of images in memory to the last bit",
                        same ? "it is" : "it is not", same);
   }
+  const double rate = mt::mean_of(rates).mean;
   experiment.verdict("the network has learned: more than half right, where guessing makes a tenth",
                      examples::format("%.3f", accuracy), accuracy > 0.5);
   experiment.reading(

@@ -127,6 +127,7 @@ int main(int argc, char** argv) try {
   }
   progress.clear();
   show(all, batches, csv);
+  return examples::printed(examples::ok);
 } catch (const std::exception& error) {
   return examples::report(error);
 }

@@ -123,9 +123,10 @@ void judge(Experiment& experiment, const mt::Grid& grid, const mt::SweepResult& 
                : "";
   const std::string quicker = as_bytes ? format(", %.4g s from bytes", at("epoch_s", bytes)) : "";
   experiment.reading(format(
-      "Of %.0f samples an epoch gathers %.4g bytes where they are floats, whatever the batch%s. In batches of "
+      "Of %.0f samples an epoch gathers %.4g bytes where they are floats, %s%s. In batches of "
       "%zu it takes %.4g s from floats in memory%s and %.4g s from a file of floats.",
-      grid[grid.size() - 1]["samples"], at("gathered_bytes", floats), fewer.c_str(),
+      grid[grid.size() - 1]["samples"], at("gathered_bytes", floats),
+      wrong_bytes == 0 ? "whatever the batch" : "in the largest batches", fewer.c_str(),
       grid[grid.size() - 1].count("batch_size"), at("epoch_s", floats), quicker.c_str(), at("epoch_s", streamed)));
   const mt::Spread ratio = mt::spread(ratios);
   experiment.fit("seconds of an epoch, measured / predicted", "median", ratio.median, ratio.low, ratio.high);

@@ -53,9 +53,12 @@ void judge_times(Experiment& experiment, const std::vector<double>& n, const Col
   const double ratio = std::ranges::max(step) / std::ranges::min(step);
   experiment.verdict("step time flat in N: largest over smallest at most 1.25", format("%.3f", ratio), ratio <= 1.25,
                      false);
-  experiment.reading(
-      format("A step takes %.4g us on %.0f samples and %.4g us on %.0f. The time of an epoch grows as N^%.3f.",
-             step.front(), n.front(), step.back(), n.back(), slope.slope));
+  experiment.reading(format("A step takes %.4g us on %.0f samples and %.4g us on %.0f. ", step.front(), n.front(),
+                            step.back(), n.back()) +
+                     (slope.r_squared > 0.95 ? format("The time of an epoch grows as N^%.3f.", slope.slope)
+                                             : format("That the time of an epoch grows as a power of N is not seen "
+                                                      "(R2 = %.2f).",
+                                                      slope.r_squared)));
   experiment.plot({.file = "epoch_time",
                    .title = "Time of an epoch",
                    .x = "samples",
@@ -152,8 +155,8 @@ int main(int argc, char** argv) try {
        .threads = 1,
        .takes = examples::Takes::any});
   const bool real = !experiment.data().empty();
-  std::vector<std::size_t> sizes = experiment.arguments().numbers(
-      "--samples", default_sizes(experiment), "to train on, each number once; at most all there are", 100);
+  std::vector<std::size_t> sizes =
+      experiment.arguments().numbers("--samples", default_sizes(experiment), "to train on; at most all there are", 100);
   const std::size_t batch = experiment.arguments().number("--batch", 32, "samples of one step");
   if (experiment.help_shown()) return examples::ok;
   const mt::Dataset all = real ? examples::load_data(experiment.data()).parts.train : mt::Dataset();

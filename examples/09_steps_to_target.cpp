@@ -65,7 +65,30 @@ void draw(Experiment& experiment, const std::vector<FittedSteps>& fits, const st
   for (const examples::Plot& plot : {steps, samples, rates}) experiment.plot(plot);
 }
 
+// What a rule's steps turned out to be: on the fitted curve, and at its ends as the theory says.
+struct Regimes {
+  bool fitted = false, perfect = false, flat = false;
+};
+
+std::string in_words(const mt::Hyperbola& sgd, const Regimes& seen, const mt::Hyperbola& momentum,
+                     const Regimes& seen_with_momentum) {
+  if (!seen.fitted) return "The steps of SGD do not follow S_min (1 + B_crit/B): no critical batch is seen.";
+  std::string text = "SGD needs " + examples::whole(sgd.s_min) + " steps at the least, and " +
+                     examples::whole(sgd.e_min) + " samples. ";
+  text += seen.perfect ? "Up to batches of " + examples::whole(sgd.b_crit / 4) +
+                             " it scales perfectly: twice the batch, half the steps. "
+                       : "That small batches scale perfectly is not seen. ";
+  text += seen.flat ? "From " + examples::whole(4 * sgd.b_crit) + " on a larger batch saves next to none."
+                    : "That larger batches end up saving nothing is not seen.";
+  if (seen.perfect && seen.flat && seen_with_momentum.fitted && seen_with_momentum.perfect && seen_with_momentum.flat) {
+    text += " With momentum these are " + examples::whole(momentum.b_crit / 4) + " and " +
+            examples::whole(4 * momentum.b_crit) + ".";
+  }
+  return text;
+}
+
 void judge(Experiment& experiment, const std::vector<StepsCurve>& curves, const std::vector<FittedSteps>& fits) {
+  std::vector<Regimes> seen;
   for (std::size_t rule = 0; rule < curves.size(); ++rule) {
     const auto& [curve, b_crit, s_min] = fits[rule];
     const std::string name = examples::rule_names[rule];
@@ -75,15 +98,16 @@ void judge(Experiment& experiment, const std::vector<StepsCurve>& curves, const 
     const double small = slope(curves[rule], 0, curve.b_crit / 4), large = slope(curves[rule], 4 * curve.b_crit, 1e18);
     experiment.fit(name, "slope of ln S by ln B, below B_crit/4", small);
     experiment.fit(name, "slope of ln S by ln B, above 4 B_crit", large);
+    seen.push_back({fits[rule] && curve.r_squared > 0.93, small > -1.25 && small < -0.75, std::abs(large) < 0.35});
     const bool sgd = rule == 0;  // only its regimes are all inside the range, whatever the noise
     experiment.verdict(name + ": small batches scale perfectly: slope -1", format("%.2f below B_crit/4", small),
-                       small > -1.25 && small < -0.75, sgd);
+                       seen[rule].perfect, sgd);
     if (sgd || !std::isnan(large)) {  // of others the range may end before they are flat
       experiment.verdict(name + ": large batches gain nothing: slope 0", format("%.2f above 4 B_crit", large),
-                         large > -0.35 && large < 0.35, sgd);
+                         seen[rule].flat, sgd);
     }
     experiment.verdict(name + ": S(B) = S_min (1 + B_crit/B) explains the steps",
-                       format("R2 = %.4f of ln S", curve.r_squared), curve.r_squared > 0.93, sgd);
+                       format("R2 = %.4f of ln S", curve.r_squared), seen[rule].fitted, sgd);
     std::size_t edges = 0, missed = 0;
     std::vector<double> batch, rate;
     for (const BatchResult& r : curves[rule]) {
@@ -104,11 +128,7 @@ void judge(Experiment& experiment, const std::vector<StepsCurve>& curves, const 
   experiment.verdict("momentum costs no samples where batches are small",
                      format("E_min %.0f with momentum, %.0f without", momentum.e_min, sgd.e_min),
                      momentum.e_min < 1.4 * sgd.e_min, false);
-  experiment.reading(format(
-      "SGD needs %.0f steps at the least, and %.0f samples. Up to batches of %.0f it scales perfectly: twice the "
-      "batch, half the steps. From %.0f on a larger batch saves next to none. With momentum these are %.0f and "
-      "%.0f.",
-      sgd.s_min, sgd.e_min, sgd.b_crit / 4, 4 * sgd.b_crit, momentum.b_crit / 4, 4 * momentum.b_crit));
+  experiment.reading(in_words(sgd, seen[0], momentum, seen[1]));
 }
 
 // Beside the critical batch that is counted the noise scale of the gradient, tr(Σ)/|G|², as SGD gets to the target with
@@ -155,7 +175,7 @@ int main(int argc, char** argv) try {
   const bool quick = experiment.quick();
   auto batches = experiment.arguments().numbers(
       "--batches", quick ? "1,4,16,64,256,1024,2048" : "1,2,4,8,16,32,64,128,256,512,1024,2048,4096",
-      "samples of one step, in rising order; at most all there are");
+      "samples of one step; at most all there are");
   const std::size_t tuning_seeds =
       experiment.arguments().number("--tuning-seeds", quick ? 1 : 2, "runs with each learning rate, to choose one");
   const std::size_t target =

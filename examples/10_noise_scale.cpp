@@ -185,12 +185,21 @@ void judge(Experiment& experiment, const std::vector<Row>& rows) {
   experiment.fit("noise scale", "at the beginning", first.exact.scale(), examples::nan, examples::nan, "samples");
   experiment.fit("noise scale", "at the end, of the last 200 steps", last.trainer, examples::nan, examples::nan,
                  "samples");
-  experiment.reading(format(
-      "At first a batch of %.0f is as large as is worth its samples, in the end one of %.0f. The signal |G|^2 falls "
-      "to 1/%.0f, the noise tr(S) only to 1/%.1f. In the end the hidden layer alone has a noise scale of %.0f, the "
-      "output layer of %.0f.",
-      first.exact.scale(), end, first.exact.signal / last.exact.signal, first.exact.noise / last.exact.noise,
-      last.hidden.scale(), last.output.scale()));
+  const double signal = last.exact.signal / first.exact.signal, noise = last.exact.noise / first.exact.noise;
+  std::string reading = "At first a batch of " + examples::whole(first.exact.scale()) +
+                        " is as large as is worth its samples, in the end one of " + examples::whole(end) + ". ";
+  if (signal < noise && noise < 1) {
+    reading += "The signal |G|^2 falls to 1/" + examples::whole(1 / signal) +
+               format(", the noise tr(S) only to 1/%.1f.", 1 / noise);
+  } else {
+    reading += format("The signal |G|^2 is %.3g times what it was, the noise tr(S) %.3g times", signal, noise) +
+               (signal < noise ? "." : ": that the signal falls more than the noise is not seen.");
+  }
+  if (last.hidden.scale() > 0 && last.output.scale() > 0) {
+    reading += " In the end the hidden layer alone has a noise scale of " + examples::whole(last.hidden.scale()) +
+               ", the output layer of " + examples::whole(last.output.scale()) + ".";
+  }
+  experiment.reading(reading);
 }
 
 void draw(Experiment& experiment, const Setup& s) {

@@ -122,11 +122,19 @@ static bool compare_rules(examples::Experiment& experiment, const Task& task, co
                      std::isnan(without) ? format("without it: diverged; with it: loss %.4g", with)
                                          : format("loss %.4g with it, %.4g without", with, without),
                      with < without || std::isnan(without), false);
+  const bool grown = std::max(kept[2], kept[3]) > kept[0], all_end = std::ranges::max(kept) < batches.back();
   experiment.reading(
-      format("A rate that grows with the batch keeps an epoch worth an epoch up to batch %g (linear) and "
-             "%g (linear with warm-up); the square root keeps up to %g, and a fixed rate up to %g. No rule "
-             "holds for ever: beyond, the rate would have to be larger than the loss allows.",
-             kept[2], kept[3], kept[1], kept[0]));
+      (grown ? format("A rate that grows with the batch keeps an epoch worth an epoch up to batch %g (linear) and "
+                      "%g (linear with warm-up); the square root keeps up to %g, and a fixed rate up to %g. ",
+                      kept[2], kept[3], kept[1], kept[0])
+             : format("That a rate that grows with the batch keeps an epoch worth an epoch for longer is not seen: the "
+                      "loss stays within 15 %% up to batch %g by the linear rule, %g with warm-up, %g by the square "
+                      "root, and %g at a fixed rate. ",
+                      kept[2], kept[3], kept[1], kept[0])) +
+      (!all_end                                ? "Where all of them end is not seen: the batches tried are too small."
+       : loss(2, many - 1) < loss(0, many - 1) ? "Beyond, none of them does."
+                                               : "No rule holds for ever: beyond, the rate would have to be larger "
+                                                 "than the loss allows."));
   for (const auto& [file, y, label] : {std::tuple("rules_loss", "loss over the training set", "training loss"),
                                        {"rules_accuracy", "test accuracy", "test accuracy"}}) {
     experiment.plot({.file = file,
@@ -198,7 +206,8 @@ static bool compare_schedules(examples::Experiment& experiment, const Task& task
   double worst = 0, constant = 0;
   for (std::size_t e = 1; e <= nine; ++e) {
     const std::string name = format("training loss of epoch %zu", e);
-    worst = std::max(worst, std::abs(runs.mean(2, name) / runs.mean(1, name) - 1));
+    const double apart = std::abs(runs.mean(2, name) / runs.mean(1, name) - 1);
+    if (!std::isnan(worst) && !(apart <= worst)) worst = apart;  // NaN, where one diverged, stays
     constant = std::max(constant, std::abs(runs.mean(0, name) / runs.mean(1, name) - 1));
   }
   experiment.verdict(

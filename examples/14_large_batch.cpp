@@ -200,13 +200,15 @@ static void judge(examples::Experiment& experiment, const Task& task, const Foun
   const char* const lacked = gap <= 0         ? "it lacked nothing"
                              : left < gap / 2 ? "what it lacked were updates"
                                               : "updates are not all that it lacked";
-  const bool sharp_and_good = gap <= 0 ? sharp > 3 : left < gap / 2 && still_sharp > 3;
+  // Whether it is sharp just where it does worse: at as many epochs, and at as many updates.
+  const bool along = (gap > 0) == (sharp > 3) && (gap > 0 && left >= gap / 2) == (still_sharp > 3);
   experiment.reading(
-      format("After as many epochs the large batch is %.2f points %s, %.2f times nearer to where it began, and its "
+      format("After as many epochs the large batch is %.2f points %s, %.2f times %s where it began, and its "
              "minimum is %.3g times as sharp. With as many updates, and the rate times the root of the ratio, %.2f "
              "points are left: %s. Its minimum is then %.3g times as sharp as that of the small batch: sharpness %s.",
-             std::abs(gap), gap < 0 ? "ahead" : "behind", further, sharp, left, lacked, still_sharp,
-             sharp_and_good ? "by itself does not tell how well a network does on new data" : "goes along with it"));
+             std::abs(gap), gap < 0 ? "ahead" : "behind", further < 1 ? 1 / further : further,
+             further < 1 ? "as far from" : "nearer to", sharp, left, lacked, still_sharp,
+             along ? "goes along with it" : "by itself does not tell how well a network does on new data"));
 }
 
 static void draw(examples::Experiment& experiment) {

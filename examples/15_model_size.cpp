@@ -136,11 +136,12 @@ void judge_depth(Experiment& experiment, const std::vector<double>& depth, const
   experiment.fit(what, "R2", line.r_squared);
   const std::size_t last = depth.size() - 1;
   const double ratio = own[last] / own[last - 1];
+  const double doubled = std::pow(ratio, std::log(2) / std::log(depth[last] / depth[last - 1]));
   experiment.verdict(format("batch %zu: linear in depth, R2 > 0.98", batch), format("R2 = %.4f", line.r_squared),
                      line.r_squared > 0.98, false);
   experiment.verdict(format("batch %zu: twice the depth takes 1.3 to 3 times as long", batch),
                      format("%.2f from %.0f to %.0f layers", ratio, depth[last - 1], depth[last]),
-                     ratio > 1.3 && ratio < 3);
+                     doubled > 1.3 && doubled < 3);
 }
 
 void judge_width(Experiment& experiment, const std::vector<double>& width, const Column& column, std::size_t batch,
@@ -162,12 +163,18 @@ void judge_width(Experiment& experiment, const std::vector<double>& width, const
   const double wide = slope(own, last), narrow = slope(own, 1);
   experiment.verdict(format("batch %zu: time grows faster with width where it is large than where it is small", batch),
                      format("slope %.2f against %.2f", wide, narrow), wide > narrow && wide > 1, decides);
+  const double narrower = step[1] / step[0], wider = step[last] / step[last - 1];
   experiment.reading(
-      format("Batch %zu: twice the width, from %.0f on, takes %.2f times as long, and from %.0f on %.2f times. "
-             "The processor computes at %.3g GFLOP/s at width %.0f and at %.3g at width %.0f; the optimizer "
-             "has %.0f %% of the time there.",
-             batch, width[0], step[1] / step[0], width[last - 1], step[last] / step[last - 1], gflops[0], width[0],
-             gflops[last], width[last], 100 * share[last]));
+      (width[1] == 2 * width[0] && width[last] == 2 * width[last - 1]
+           ? format("Batch %zu: twice the width, from %.0f on, takes %.2f times as long, and from %.0f on %.2f times. ",
+                    batch, width[0], narrower, width[last - 1], wider)
+           : format("Batch %zu: width %.0f takes %.2f times as long as %.0f, and %.0f %.2f times as long as %.0f. ",
+                    batch, width[1], narrower, width[0], width[last], wider, width[last - 1])) +
+      format(
+          "The %s computes at %.3g GFLOP/s at width %.0f and at %.3g at width %.0f; the optimizer has %.0f %% of the "
+          "time there.",
+          examples::is_host(experiment.device()) ? "processor" : "device", gflops[0], width[0], gflops[last],
+          width[last], 100 * share[last]));
 }
 
 // Depth or width, at every batch size, so often. Nothing when it was interrupted.

@@ -85,19 +85,27 @@ static void show_learning(examples::Experiment& experiment, const Values& sizes,
                    .spread = "stderr",
                    .lines = false,
                    .theory = {curve}});
+  const bool straight = line.r_squared > 0.95 && line.slope < 0;
   experiment.verdict("test errors lie on a straight line in log-log: R2 > 0.95",
-                     examples::format("R2 = %.4f, slope %.3f", line.r_squared, line.slope),
-                     line.r_squared > 0.95 && line.slope < 0, experiment.usual_data());
+                     examples::format("R2 = %.4f, slope %.3f", line.r_squared, line.slope), straight,
+                     experiment.usual_data());
   experiment.verdict("more data help at every step", examples::format("%.3f down to %.3f", mean.front(), mean.back()),
                      std::ranges::is_sorted(mean, std::greater<>()), experiment.usual_data());
   experiment.verdict("an exponent as of Hestness et al.: 0.07 to 0.5", examples::format("%.3f", -line.slope),
                      -line.slope >= 0.07 && -line.slope <= 0.5, false);
+  if (!straight) {
+    return experiment.reading(examples::format(
+        "From %.0f to %.0f samples the test error goes from %.1f to %.1f %%. That it falls on a "
+        "straight line is not seen (R2 = %.2f, slope %.3f): what more data are worth is not told.",
+        sizes.front(), sizes.back(), 100 * mean.front(), 100 * mean.back(), line.r_squared, line.slope));
+  }
+  const double half = std::pow(2, -1 / line.slope);  // without end as the slope comes near 0
   experiment.reading(
       examples::format("From %.0f to %.0f samples the test error falls from %.1f to %.1f %%: a straight line of slope "
-                       "%.3f. Twice the data "
-                       "take away %.0f %% of the error, so half of it costs %.0f times the data.",
+                       "%.3f. Twice the data take away %.0f %% of the error",
                        sizes.front(), sizes.back(), 100 * mean.front(), 100 * mean.back(), line.slope,
-                       100 * (1 - std::pow(2, line.slope)), std::pow(2, -1 / line.slope)));
+                       100 * (1 - std::pow(2, line.slope))) +
+      (half < 1e6 ? examples::format(", so half of it costs %.0f times the data.", half) : "."));
 }
 
 // Largest difference, of the largest number, between full-batch gradient descent of the library from 0 and the solver.
@@ -161,12 +169,15 @@ static void show_descent(examples::Experiment& experiment, const std::vector<std
       };
       experiment.verdict("noise " + noise + ": 90 samples are worse than 50",
                          examples::format("%.3g against %.3g", at(90), at(50)), at(90) > at(50));
-      experiment.reading(
-          examples::format("With noise, least squares of smallest norm get worse from 50 to 90 samples (%.3g to %.3g), "
-                           "worst at 100 and better "
-                           "from there on (%.3g at 1000): the exactly determined system follows the noise with "
-                           "whatever weights it takes.",
-                           at(50), at(90), at(1000)));
+      const bool peaked = peak == features && at(90) > at(50) && at(1000) < at(features);
+      const char* const words =
+          peaked
+              ? "With noise, least squares of smallest norm get worse from 50 to 90 samples (%.3g to %.3g), "
+                "worst at 100 and better from there on (%.3g at 1000): the exactly determined system follows the "
+                "noise with whatever weights it takes."
+              : "With noise, the excess error of least squares is %.3g at 50 samples, %.3g at 90 and %.3g at 1000: a "
+                "peak at 100 is not seen.";
+      experiment.reading(examples::format(words, at(50), at(90), at(1000)));
     }
   }
   experiment.verdict("10 and more from the peak, theory is within 4 standard errors",

@@ -146,11 +146,13 @@ static void show_rates(examples::Experiment& experiment, const Values& rates, co
     if (!std::isnan(steps[r]) && rates[r] <= rates[best] / 8)
       slow_rates.push_back(rates[r]), slow_steps.push_back(steps[r]);
   }
+  bool as_theory = false;
   if (slow_rates.size() > 1) {
     const mt::LogLine line = mt::fit_log_log(slow_rates, slow_steps);
+    as_theory = std::abs(line.slope + 1) < 0.2;
     experiment.fit("steps against rates below an eighth of the best, log-log", "slope", line.slope);
     experiment.verdict("steps grow as 1/rate below an eighth of the best rate: slope -1 +- 0.2",
-                       examples::format("%.3f", line.slope), std::abs(line.slope + 1) < 0.2, experiment.usual_data());
+                       examples::format("%.3f", line.slope), as_theory, experiment.usual_data());
   } else {
     experiment.verdict("two rates below an eighth of the best arrive", "fewer", false, experiment.usual_data());
   }
@@ -160,12 +162,22 @@ static void show_rates(examples::Experiment& experiment, const Values& rates, co
   experiment.verdict(examples::format("nor does a huge one, %g", rates.back()),
                      examples::format("%zu of %zu arrive", arrived.back(), seeds), arrived.back() == 0,
                      experiment.usual_data());
-  experiment.reading(
-      examples::format("The best rate, %g, takes %.0f steps; one %.0f times smaller takes %.0f. The product of steps "
-                       "and rate is what stays: a tiny "
-                       "rate walks the same way in smaller steps.",
-                       rates[best], steps[best], slow_rates.empty() ? examples::nan : rates[best] / slow_rates.front(),
-                       slow_steps.empty() ? examples::nan : slow_steps.front()));
+  std::string reading = examples::format("The best rate, %g, takes %.0f steps", rates[best], steps[best]);
+  if (!slow_rates.empty()) {
+    reading +=
+        examples::format("; one %.0f times smaller takes %.0f", rates[best] / slow_rates.front(), slow_steps.front());
+  }
+  if (as_theory) {
+    Values ways;
+    for (std::size_t i = 0; i < slow_rates.size(); ++i) ways.push_back(slow_rates[i] * slow_steps[i]);
+    reading += examples::format(
+        ". Up to an eighth of it the product of steps and rate stays between %.3g and %.3g: a "
+        "tiny rate walks the same way in smaller steps.",
+        std::ranges::min(ways), std::ranges::max(ways));
+  } else {
+    reading += ". That steps grow as 1/rate where rates are small is not seen.";
+  }
+  experiment.reading(reading);
   experiment.plot({.file = "steps_against_rate",
                    .title = "Steps to a loss against the learning rate",
                    .x = "rate",
@@ -193,6 +205,7 @@ int main(int argc, char** argv) try {
   experiment.setting("network", examples::format("%zu-128-%zu, SGD, batches of %zu", data.train.feature_columns(),
                                                  data.train.classes(), rules.batch));
   experiment.setting("target", examples::format("a test loss of %g, in %zu steps at most", rules.target, rules.most));
+  experiment.setting("outcome", "1: at the target; 0: not in so many steps; -1: diverged, and drawn as not reached");
   experiment.setting("bowl", "10 directions, curvatures 1 to 1/30, gradient descent on all samples");
   Values seeds, shares, rates;
   for (std::size_t seed = 1; seed <= experiment.seeds(); ++seed) seeds.push_back(static_cast<double>(seed));

@@ -77,14 +77,20 @@ static void show(examples::Experiment& experiment, const Values& widths, const E
   experiment.verdict("more data help the widest more than the narrowest",
                      examples::format("a tenth of the data: error %+.0f %% and %+.0f %%", 100 * wide, 100 * narrow),
                      wide > narrow);
-  experiment.reading(
-      examples::format("Width %.0f is the first that errs at most twice as often as the best. Below it training and "
-                       "test error are within "
-                       "%.0f %% of one another, and "
-                       "ten times the data change the error of the narrowest network by %.0f %%: what is missing is "
-                       "not data. At width %.0f a "
-                       "tenth of the data makes the test error %.0f %% higher.",
-                       threshold, 100 * gap, 100 * std::abs(narrow), widths.back(), 100 * wide));
+  std::string reading =
+      examples::format("Width %.0f is the first that errs at most twice as often as the best", threshold);
+  if (at == 0) {
+    reading += ": none that was tried is too narrow.";
+  } else {
+    const bool underfits = gap < 0.25 && std::abs(narrow) < 0.25;
+    reading += examples::format(
+        ". Below it training and test error are within %.0f %% of one another, and a tenth of "
+        "the data changes the error of the narrowest network by %.0f %%: %s.",
+        100 * gap, 100 * std::abs(narrow),
+        underfits ? "what is missing is not data" : "that it is not data that are missing is not seen");
+  }
+  experiment.reading(reading + examples::format(" At width %.0f a tenth of the data makes the test error %.0f %% %s.",
+                                                widths.back(), 100 * std::abs(wide), wide < 0 ? "lower" : "higher"));
   experiment.plot({.file = "width",
                    .title = "Training and test error against the width",
                    .x = "width",

@@ -19,7 +19,8 @@ namespace examples {
 ///   const std::size_t epochs = arguments.number("--epochs", 5, "passes over the training data");
 ///   if (arguments.help_shown()) return examples::ok;
 ///
-/// "--name value" and "--name=value" mean the same. Throws UsageError.
+/// "--name value" and "--name=value" mean the same. Throws UsageError, also for an option that is there twice, an empty
+/// value, and a list with a number twice.
 class Arguments {
  public:
   Arguments(int argc, char** argv, const char* about)
@@ -31,6 +32,7 @@ class Arguments {
     const auto word = std::find(words_.begin(), words_.end(), name);
     if (word == words_.end()) return false;
     words_.erase(word);
+    want_once(name);
     return true;
   }
   /// Whether to say what the run would take, and train nothing.
@@ -51,7 +53,7 @@ class Arguments {
     describe(name + " BYTES", help);
     const auto value = take(name);
     if (!value) return 0;
-    const std::size_t letter = std::string("KMG").find(value->empty() ? '\0' : value->back());
+    const std::size_t letter = std::string("KMG").find(value->back());
     const int shift = letter == std::string::npos ? 0 : 10 * (static_cast<int>(letter) + 1);
     const std::uint64_t count = parse(name, shift == 0 ? *value : value->substr(0, value->size() - 1), 1);
     if (count > (std::numeric_limits<std::uint64_t>::max() >> shift)) {
@@ -59,7 +61,7 @@ class Arguments {
     }
     return count << shift;
   }
-  /// Whole numbers, none below `least`, separated by commas.
+  /// Whole numbers, none below `least`, separated by commas; given in any order, and returned in rising order.
   std::vector<std::size_t> numbers(const std::string& name, const std::string& otherwise, const std::string& help,
                                    std::uint64_t least = 1) {
     describe(name + " N,N,...", help + " (" + otherwise + ")");
@@ -67,9 +69,14 @@ class Arguments {
     std::vector<std::size_t> values;
     for (std::size_t begin = 0, end = 0; end < list.size(); begin = end + 1) {
       end = std::min(list.find(',', begin), list.size());
-      values.push_back(parse(name, list.substr(begin, end - begin), least));
+      const std::size_t value = parse(name, list.substr(begin, end - begin), least);
+      // Its results could not be told from those of the other one.
+      if (std::ranges::find(values, value) != values.end()) {
+        throw UsageError(name + ": wanted each number once, found " + std::to_string(value) + " twice");
+      }
+      values.push_back(value);
     }
-    if (values.empty()) throw UsageError(name + ": wanted numbers separated by commas, found nothing");
+    std::ranges::sort(values);
     return values;
   }
 
@@ -102,22 +109,24 @@ class Arguments {
     help_ += "  " + usage + std::string(usage.size() < 20 ? 20 - usage.size() : 1, ' ') + help + "\n";
   }
 
+  /// "--name" or "--name=...".
+  auto find(const std::string& name) {
+    return std::ranges::find_if(words_, [&](const auto& word) { return word == name || word.starts_with(name + "="); });
+  }
+  void want_once(const std::string& name) {
+    if (find(name) != words_.end()) throw UsageError(name + ": wanted it once, found it twice");
+  }
+
   /// The value of the option, which is then no longer there; nothing when the option is not given.
   std::optional<std::string> take(const std::string& name) {
-    for (auto word = words_.begin(); word != words_.end(); ++word) {
-      if (word->starts_with(name + "=")) {
-        std::string value = word->substr(name.size() + 1);
-        words_.erase(word);
-        return value;
-      }
-      if (*word == name) {
-        if (word + 1 == words_.end()) throw UsageError(name + ": wanted a value after it, found nothing");
-        std::string value = *(word + 1);
-        words_.erase(word, word + 2);
-        return value;
-      }
-    }
-    return std::nullopt;
+    const auto word = find(name);
+    if (word == words_.end()) return std::nullopt;
+    const bool joined = *word != name, there = joined || word + 1 != words_.end();
+    const std::string value = joined ? word->substr(name.size() + 1) : there ? *(word + 1) : "";
+    if (value.empty()) throw UsageError(name + ": wanted a value after it, found nothing");
+    words_.erase(word, word + (joined ? 1 : 2));
+    want_once(name);
+    return value;
   }
 
   std::vector<std::string> words_;

@@ -52,4 +52,11 @@ inline int report(const std::exception& error) {
   return code;
 }
 
+/// What to return when all is printed: `code`, or run_failed where some of it did not get to where stdout goes.
+inline int printed(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  std::fprintf(stderr, "error: what was found could not be written to standard output: is its disk full?\n");
+  return run_failed;
+}
+
 }  // namespace examples

@@ -140,7 +140,8 @@ class Experiment {
   void reading(const std::string& paragraph) { summary_.readings.push_back(paragraph); }
 
   /// Prints what was found, writes results.csv and summary.json, and returns the exit code: run_failed when a verdict
-  /// that decides does not hold. After Ctrl-C it writes nothing: finished points are in the journal.
+  /// that decides does not hold, or stdout cannot be written to. After Ctrl-C it writes nothing: finished points are in
+  /// the journal.
   int finish() {
     begin();
     progress_.reset();
@@ -159,7 +160,7 @@ class Experiment {
       std::printf("\nresults: %s, summary: %s; tools/plot %s draws them\n", folder_.file("results.csv").c_str(),
                   folder_.file("summary.json").c_str(), out_.c_str());
     }
-    return summary_.failed() ? run_failed : ok;
+    return printed(summary_.failed() ? run_failed : ok);
   }
 
  private:
@@ -172,7 +173,7 @@ class Experiment {
   void begin() {
     if (began_) return;
     setting("device", device_);
-    setting("data", data_.empty() ? "synthetic" : data_);
+    setting("data", takes_ == Takes::none ? "made by the program" : identity_of(data_));
     setting("seeds", std::to_string(seeds_));
     if (quick_) setting("quick", "yes");
     began_ = true;

@@ -24,6 +24,14 @@ inline minitrain::Split load_folder(const std::string& folder) {
 #endif
 }
 
+inline minitrain::IdxArray read_idx(const std::string& path) {
+#if __has_include(<zlib.h>)
+  return minitrain::read_idx_gz(path);
+#else
+  return minitrain::read_idx(path);
+#endif
+}
+
 inline bool has_images(const std::string& folder) {
   return access((folder + "/train-images-idx3-ubyte").c_str(), R_OK) == 0 ||
          access((folder + "/train-images-idx3-ubyte.gz").c_str(), R_OK) == 0;

@@ -1,6 +1,7 @@
 #pragma once
-// format(), listed(): numbers in a sentence.
+// format(), whole(), listed(): numbers in a sentence.
 
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -14,6 +15,9 @@ std::string format(const char* text, Values... values) {
   std::snprintf(line, sizeof line, text, values...);
   return line;
 }
+
+/// "28061", but "1.23e+08" where there are more digits than anyone reads.
+inline std::string whole(double value) { return format(std::abs(value) < 1e7 ? "%.0f" : "%.3g", value); }
 
 /// "32, 128, 512"
 inline std::string listed(const std::vector<std::size_t>& numbers) {

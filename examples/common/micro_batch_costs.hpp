@@ -100,15 +100,17 @@ inline void judge_times(Experiment& experiment, const minitrain::Grid& grid, con
     experiment.fit(what, "samples and update", 1e6 * fit.t0, nan, nan, "us");
     experiment.fit(what, "each micro-batch", 1e6 / fit.r, nan, nan, "us");
     experiment.fit(what, "R2", fit.r_squared);
-    const std::string price =
-        fit.r > 0 ? format("%.3g us for each micro-batch that it is cut into: %.0f of them would double its time",
-                           1e6 / fit.r, fit.t0 * fit.r)
-                  : "nothing that can be told from noise for each micro-batch that it is cut into";
-    experiment.reading(format("A batch of %zu takes %.4g us for its samples and its update, and %s.", batch,
-                              1e6 * fit.t0, price.c_str()));
+    experiment.reading(fit.r_squared > 0.9 && fit.t0 > 0 && fit.r > 0
+                           ? format("A batch of %zu takes %.4g us for its samples and its update, and %.3g us for each "
+                                    "micro-batch that it is cut into: %.0f of them would double its time.",
+                                    batch, 1e6 * fit.t0, 1e6 / fit.r, fit.t0 * fit.r)
+                           : format("Of a batch of %zu the time does not grow in proportion to the micro-batches that "
+                                    "it is cut into (R2 = %.2f): what each of them costs is not seen.",
+                                    batch, fit.r_squared));
   }
   experiment.verdict("micro-batches of one sample take longer than the undivided batch",
-                     format("%.0f us against %.0f us a step", slowest, fastest), slowest > fastest);
+                     format("%.0f us against %.0f us a step, by the fastest of a round", slowest, fastest),
+                     slowest > fastest);
   experiment.plot({.file = "step_time",
                    .title = "Time of an optimizer step against the micro-batch",
                    .x = "micro_batch",

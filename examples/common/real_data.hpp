@@ -5,12 +5,14 @@
 #include <minitrain/data/read_all.hpp>
 #include <minitrain/data/split.hpp>
 #include <minitrain/data/transforms.hpp>
+#include <minitrain/io/crc32c.hpp>
 
 #include "find_data.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <optional>
 #include <string>
 #include <utility>
@@ -39,6 +41,55 @@ inline DataKind kind_of(const std::string& folder) {
           ": wanted a folder with the four files of Fashion-MNIST or MNIST, with optdigits.tra and optdigits.tes, " +
           "or with housing.csv of California housing, found none of these: tools/fetch_data --help says where to get " +
           "them, and checks them");
+}
+
+/// The files that are read of the data in `folder`.
+inline std::vector<std::string> files_of(const std::string& folder) {
+  const DataKind kind = kind_of(folder);
+  if (kind == DataKind::optdigits) return {folder + "/optdigits.tra", folder + "/optdigits.tes"};
+  if (kind == DataKind::housing) return {folder + "/housing.csv"};
+  std::vector<std::string> files;
+  for (const char* name :
+       {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
+    const std::string path = folder + "/" + name;
+    files.push_back(access(path.c_str(), R_OK) == 0 ? path : path + ".gz");
+  }
+  return files;
+}
+
+/// "Fashion-MNIST", "MNIST" or "images": by the first labels.
+template <class Labels>
+std::string name_of_images(const Labels& labels) {
+  constexpr std::array<int, 10> fashion{9, 0, 0, 3, 0, 2, 7, 2, 5, 5}, digits{5, 0, 4, 1, 9, 2, 1, 3, 1, 4};
+  const auto begins = [&](const auto& first) {
+    return labels.size() == 60'000 && std::equal(first.begin(), first.end(), labels.begin());
+  };
+  return begins(fashion) ? "Fashion-MNIST" : begins(digits) ? "MNIST" : "images";
+}
+
+/// "optdigits (crc32c 1a2b3c4d)", of the bytes of the files, wherever the folder lies; "synthetic" where none is named.
+/// Throws DataError.
+inline std::string identity_of(const std::string& folder) {
+  const DataKind kind = kind_of(folder);
+  if (kind == DataKind::synthetic) return "synthetic";
+  const std::vector<std::string> files = files_of(folder);
+  std::uint32_t crc = 0;
+  std::vector<std::byte> bytes(1 << 20);
+  for (const std::string& path : files) {
+    const minitrain::ReadFile file(path);
+    for (std::uint64_t at = 0; at < file.size();) {
+      const std::size_t count = file.read_some(at, bytes);
+      if (count == 0) break;  // it has become shorter
+      crc = minitrain::crc32c(std::span(bytes).first(count), crc);
+      at += count;
+    }
+  }
+  const std::string name = kind == DataKind::optdigits ? "optdigits"
+                           : kind == DataKind::housing ? "California housing"
+                                                       : name_of_images(read_idx(files[1]).values);
+  char digits[9];
+  std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(crc));
+  return name + " (crc32c " + digits + ")";
 }
 
 /// Images of 8 x 8 numbers from 0 to 16, kept as bytes that stand for 0 to 1. Throws DataError.
@@ -93,12 +144,9 @@ inline RealData load_data(const std::string& folder) {
   if (kind == DataKind::optdigits) {
     return {"optdigits", {load_digits(folder + "/optdigits.tra"), load_digits(folder + "/optdigits.tes")}};
   }
-  RealData data{"images", load_folder(folder)};
-  // What numbers of other implementations are of. By its first labels, which MNIST's are not.
-  constexpr std::array<std::int32_t, 10> labels{9, 0, 0, 3, 0, 2, 7, 2, 5, 5};
-  const auto& found = data.parts.train.storage().labels;
-  if (found.size() == 60'000 && std::equal(labels.begin(), labels.end(), found.begin())) data.name = "Fashion-MNIST";
-  return data;
+  minitrain::Split parts = load_folder(folder);
+  const std::string name = name_of_images(parts.train.storage().labels);
+  return {name, std::move(parts)};
 }
 
 }  // namespace examples

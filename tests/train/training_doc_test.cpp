@@ -8,6 +8,7 @@
 #include <minitrain/train/csv_log.hpp>
 #include <minitrain/train/find_batch_size.hpp>
 #include <minitrain/train/find_learning_rate.hpp>
+#include <minitrain/train/interrupt.hpp>
 #include <minitrain/train/jsonl_log.hpp>
 #include <minitrain/train/onnx.hpp>
 #include <minitrain/train/progress_bar.hpp>
@@ -125,6 +126,9 @@ for (std::size_t i = 0; i < grid.size(); ++i) {
   steps.push_back(result.value(i, "steps"));
 }
 std::printf("steps fall with the batch to the power of %.2f\n", mt::fit_log_log(batch, steps).slope);
+mt::InterruptGuard interrupt{SIGINT, SIGTERM};
+const mt::SweepResult part = mt::run_sweep(grid, {"steps", "loss"}, run, {.journal = "part.jsonl", .stop = [&] { return interrupt.requested(); }});
+if (!part.complete()) return interrupt.flag().exit_status();
   return mt::fit_log_log(batch, steps).slope;
 }
 
@@ -155,5 +159,5 @@ TEST_CASE("the programs of docs/training.md compile and run", "[train]") {
       ++lines;
     }
   }
-  CHECK(lines == 67);
+  CHECK(lines == 70);
 }

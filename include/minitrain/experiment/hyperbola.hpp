@@ -57,7 +57,8 @@ double smallest(const F& f, double low, double high) {
 
 /// Least squares in ln S, since what steps scatter by grows with them: a search over B_crit, for each of which the best
 /// S_min is known. Wants two or more different batch sizes, and to tell a bend three or more; all numbers above 0.
-/// Throws DataError: count_mismatch, empty_data, non_finite, bad_number.
+/// Steps that rise with the batch are nearest to a flat curve: b_crit = 0, s_min their geometric mean, and an r_squared
+/// of 0 or so. Throws DataError: count_mismatch, empty_data, non_finite, bad_number.
 inline Hyperbola fit_steps(const std::vector<double>& batch, const std::vector<double>& steps) {
   detail::check_pairs(batch, steps, 2, "fit_steps", "batch", "steps");
   const std::vector<double> log_batch = detail::logs(batch), log_steps = detail::logs(steps);

@@ -10,7 +10,7 @@ namespace minitrain::inline MINITRAIN_ABI {
 /// error(n) = a·n^-b + c, c >= 0. Hestness, Narang, Ardalani et al., "Deep learning scaling is predictable,
 /// empirically", 2017.
 struct PowerLaw {
-  double a = 0, b = 0;
+  double a = 0, b = 0;   // b < 0: the error rises with n
   double c = 0;          // what remains of the error, whatever n; 0 where the data show no bend
   double r_squared = 0;  // share of the variance of ln error that the curve explains; NaN when all errors are equal
   double at(double n) const noexcept { return a * std::pow(n, -b) + c; }
@@ -67,7 +67,8 @@ class PowerLawShape {
 }  // namespace detail
 
 /// Least squares in ln error, since what errors scatter by grows with them. c = 0 is the straight line of
-/// fit_log_log(); otherwise Gauss and Newton, from the best of a coarse grid. Wants three or more different n; all
+/// fit_log_log(); otherwise Gauss and Newton, from the best of a coarse grid. Errors that rise with n give that line
+/// too: b is below 0 (-1 where twice the data make twice the error) and c = 0. Wants three or more different n; all
 /// numbers above 0. Throws DataError: count_mismatch, empty_data, non_finite, bad_number.
 inline PowerLaw fit_power_law(const std::vector<double>& n, const std::vector<double>& error) {
   detail::check_pairs(n, error, 3, "fit_power_law", "n", "error");
