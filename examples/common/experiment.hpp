@@ -92,9 +92,9 @@ class Experiment {
   std::size_t threads() const { return threads_; }
   const std::string& data() const { return data_; }  // empty: synthetic
   DataKind kind() const { return kind_; }
-  /// Whether tolerances were chosen with such data: images, or, also for --quick, synthetic ones. With others what is a
-  /// matter of tolerance is told, and decides nothing.
-  bool usual_data() const { return kind_ == DataKind::synthetic || (kind_ == DataKind::images && !quick_); }
+  /// Whether tolerances were chosen with such data: Fashion-MNIST, or, also for --quick, synthetic ones. With others
+  /// what is a matter of tolerance is told, and decides nothing. Known once there has been a sweep.
+  bool usual_data() const { return kind_ == DataKind::synthetic || (is_fashion_ && !quick_); }
   const std::string& out() const { return out_; }  // empty: nothing is written
 
   /// A row of the set-up table. All of them together say what the results are results of: before the first sweep.
@@ -173,7 +173,9 @@ class Experiment {
   void begin() {
     if (began_) return;
     setting("device", device_);
-    setting("data", takes_ == Takes::none ? "made by the program" : identity_of(data_));
+    const std::string data = takes_ == Takes::none ? "made by the program" : identity_of(data_);
+    is_fashion_ = data.starts_with("Fashion-MNIST");
+    setting("data", data);
     setting("seeds", std::to_string(seeds_));
     if (quick_) setting("quick", "yes");
     began_ = true;
@@ -205,7 +207,7 @@ class Experiment {
   std::unique_ptr<Progress> progress_;
   std::string device_, data_, out_;
   std::size_t seeds_ = 1, threads_ = 1;
-  bool quick_ = false, began_ = false;
+  bool quick_ = false, began_ = false, is_fashion_ = false;
 };
 
 }  // namespace examples

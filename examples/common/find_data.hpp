@@ -16,21 +16,13 @@
 
 namespace examples {
 
-inline minitrain::Split load_folder(const std::string& folder) {
 #if __has_include(<zlib.h>)
-  return minitrain::load_mnist_gz(folder);
+inline minitrain::Split load_folder(const std::string& folder) { return minitrain::load_mnist_gz(folder); }
+inline minitrain::IdxArray read_idx(const std::string& path) { return minitrain::read_idx_gz(path); }
 #else
-  return minitrain::load_mnist(folder);
+inline minitrain::Split load_folder(const std::string& folder) { return minitrain::load_mnist(folder); }
+inline minitrain::IdxArray read_idx(const std::string& path) { return minitrain::read_idx(path); }
 #endif
-}
-
-inline minitrain::IdxArray read_idx(const std::string& path) {
-#if __has_include(<zlib.h>)
-  return minitrain::read_idx_gz(path);
-#else
-  return minitrain::read_idx(path);
-#endif
-}
 
 inline bool has_images(const std::string& folder) {
   return access((folder + "/train-images-idx3-ubyte").c_str(), R_OK) == 0 ||
